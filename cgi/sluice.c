@@ -1,0 +1,253 @@
+/*
+ * sluice: the command line of whoever runs Sluice (man page sluice(1)). This file reads the
+ * options and dispatches.
+ *
+ * Exit status: 0 done; 1 it failed, one line on standard error says why; 2 it was called wrongly.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/settings.h"
+#include "lib/job/migrate.h"
+#include "lib/source/postgres_catalog.h"
+
+enum { FAILED = 1, USAGE = 2 };
+
+enum option_id {
+	OPT_CONFIG,
+	OPT_KEYS,
+	OPT_DIR,
+	OPT_DATABASE,
+	OPT_SCHEMA,
+	OPT_HELP,
+	OPT_VERSION,
+	OPTIONS_N
+};
+
+struct options {
+	const char *values[OPTIONS_N]; /* NULL: not given; "" where it has no value */
+};
+
+struct command {
+	const char *words;
+	unsigned options; /* bits of enum option_id, beside --config */
+	int (*run)(const struct options *);
+};
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "keys", no_argument, NULL, OPT_KEYS },
+	{ "dir", required_argument, NULL, OPT_DIR },
+	{ "database", required_argument, NULL, OPT_DATABASE },
+	{ "schema", required_argument, NULL, OPT_SCHEMA },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char help[] =
+	"Usage: sluice [-c FILE] COMMAND\n"
+	"\n"
+	"  config [--keys]       check the configuration and print what is in effect, or list its "
+	"keys\n"
+	"  migrate [--dir DIR]   bring the metadata database to what this version needs\n"
+	"  catalog init [--database KEY] [--schema NAME]\n"
+	"                        print a `tables` configuration from a live database\n"
+	"\n"
+	"  -c, --config FILE     the configuration; else $SLUICE_CONFIG, else\n"
+	"                        " SLUICE_CONFIG_FILE "\n"
+	"      --help, --version\n"
+	"\n"
+	"Manual: sluice(1), sluice.conf(5)\n";
+
+/* The option, else the environment variable, else what was built in. */
+static const char *choose(const char *option, const char *variable, const char *built_in)
+{
+	const char *value = option ? option : getenv(variable);
+
+	return value && *value ? value : built_in;
+}
+
+static int fail(const struct err *e)
+{
+	fprintf(stderr, "sluice: %s%s%s\n", e->text, *e->cause ? ": " : "", e->cause);
+	return FAILED;
+}
+
+/* What was printed is only there when the last byte went out. */
+static int flush(void)
+{
+	if (!ferror(stdout) && fflush(stdout) == 0)
+		return 0;
+	fprintf(stderr, "sluice: the output cannot be written: %s\n", strerror(errno));
+	return FAILED;
+}
+
+/* A failed write sets the stream's error flag, which flush asks. */
+static int print(struct buf *b)
+{
+	fputs(buf_str(b), stdout);
+	buf_free(b);
+	return flush();
+}
+
+static int read_settings(const struct options *o, struct settings *s, struct err *e)
+{
+	return settings_read(
+		s, choose(o->values[OPT_CONFIG], "SLUICE_CONFIG", SLUICE_CONFIG_FILE), e);
+}
+
+static int run_config(const struct options *o)
+{
+	struct settings s;
+	struct buf b = { 0 };
+	struct err e;
+
+	if (o->values[OPT_KEYS]) {
+		settings_print_keys(&b);
+		return print(&b);
+	}
+	if (read_settings(o, &s, &e))
+		return fail(&e);
+	settings_print(&s, &b);
+	settings_free(&s);
+	return print(&b);
+}
+
+static int run_migrate(const struct options *o)
+{
+	struct settings s;
+	struct err e;
+	int failed;
+
+	if (read_settings(o, &s, &e))
+		return fail(&e);
+	if (!*s.metadata_database)
+		failed = err_set(&e, ERR_CONFIG,
+			"\"metadata.database\" is empty: there is no database to migrate");
+	else
+		failed = migrate(settings_database(&s, s.metadata_database),
+			choose(o->values[OPT_DIR], "SLUICE_SCHEMA_DIR", SLUICE_SCHEMA_DIR), stdout,
+			&e);
+	settings_free(&s);
+	int unwritten = flush();
+
+	return failed ? fail(&e) : unwritten;
+}
+
+/* The database that --database names, or the only one. */
+static const struct settings_database *choose_database(
+	const struct settings *s, const char *key, struct err *e)
+{
+	const struct settings_database *db = NULL;
+
+	if (key)
+		db = settings_database(s, key);
+	else if (s->databases_n == 1)
+		db = &s->databases[0];
+	if (!db && key)
+		err_set(e, ERR_CONFIG, "--database: the configuration has no database \"%s\"", key);
+	else if (!db)
+		err_set(e, ERR_CONFIG, "--database is needed: the configuration has %zu databases",
+			s->databases_n);
+	return db;
+}
+
+static int run_catalog_init(const struct options *o)
+{
+	struct settings s;
+	struct buf b = { 0 };
+	struct err e;
+
+	if (read_settings(o, &s, &e))
+		return fail(&e);
+	const struct settings_database *db = choose_database(&s, o->values[OPT_DATABASE], &e);
+	int failed = !db || postgres_catalog(db, o->values[OPT_SCHEMA], &b, &e);
+
+	settings_free(&s);
+	return failed ? fail(&e) : print(&b);
+}
+
+static const struct command commands[] = {
+	{ "config", 1u << OPT_KEYS, run_config },
+	{ "migrate", 1u << OPT_DIR, run_migrate },
+	{ "catalog init", 1u << OPT_DATABASE | 1u << OPT_SCHEMA, run_catalog_init },
+};
+
+static int __attribute__((format(printf, 1, 2))) usage(const char *format, ...)
+{
+	va_list args;
+
+	fputs("sluice: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("; `sluice --help` lists what there is\n", stderr);
+	return USAGE;
+}
+
+static const struct command *find_command(const char *words)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (!strcmp(commands[i].words, words))
+			return &commands[i];
+	return NULL;
+}
+
+/* Options may stand before, between and behind the words of the command. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+	for (int c; (c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1;) {
+		if (c == '?') /* getopt has said what is wrong */
+			return -1;
+		int id = c == 'c' ? OPT_CONFIG : c == 'h' ? OPT_HELP : c;
+
+		o->values[id] = optarg ? optarg : "";
+	}
+	return 0;
+}
+
+static int dispatch(const struct options *o, const char *words)
+{
+	const struct command *c = find_command(words);
+
+	if (!*words)
+		return usage("no command");
+	if (!c)
+		return usage("unknown command \"%s\"", words);
+	for (int i = OPT_CONFIG + 1; i < OPT_HELP; i++)
+		if (o->values[i] && !(c->options >> i & 1))
+			return usage("%s takes no --%s", words, long_options[i].name);
+	return c->run(o);
+}
+
+static int show(const char *text)
+{
+	fputs(text, stdout);
+	return flush();
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct buf words = { 0 };
+
+	if (read_options(argc, argv, &o))
+		return USAGE;
+	if (o.values[OPT_HELP])
+		return show(help);
+	if (o.values[OPT_VERSION])
+		return show(PACKAGE_STRING "\n");
+	for (int i = optind; i < argc; i++)
+		buf_printf(&words, "%s%s", i > optind ? " " : "", argv[i]);
+	int status = dispatch(&o, buf_str(&words));
+
+	buf_free(&words);
+	return status;
+}

@@ -1,0 +1,200 @@
+#include "lib/base/settings.h"
+
+#include <string.h>
+
+#include "lib/base/conf.h"
+#include "lib/base/nearest.h"
+
+#define TOP(field)      offsetof(struct settings, field)
+#define DATABASE(field) offsetof(struct settings_database, field)
+#define TABLE(field)    offsetof(struct settings_table, field)
+
+enum { MS = 1000, SECOND = 1000 * MS };
+
+/* clang-format off */
+static const struct conf_key keys[] = {
+	{ NULL, "include", CONF_INCLUDE, 0, 0, "", NULL, 0,
+		"further files with databases and tables: a pattern, or an array of patterns" },
+
+	{ "log", "file", CONF_TEXT, 0, TOP(log_file), "", NULL, 0,
+		"file that the log is appended to; empty: standard error" },
+	{ "log", "level", CONF_LEVEL, 0, TOP(log_level), "request", NULL, 0,
+		"least urgent lines that are kept: error, warn, info, request or debug" },
+
+	{ "auth", "jwks", CONF_TEXT, CONF_REQUIRED, TOP(auth_jwks), "", NULL, 0,
+		"the issuer's key set: an https:// URL or file:/path" },
+	{ "auth", "issuer", CONF_TEXT, CONF_REQUIRED, TOP(auth_issuer), "", NULL, 0,
+		"what a token's iss must be" },
+	{ "auth", "audience", CONF_TEXT, CONF_REQUIRED, TOP(auth_audience), "", NULL, 0,
+		"what a token's aud must be or hold" },
+	{ "auth", "algorithms", CONF_LIST, CONF_REQUIRED, TOP(auth_algorithms), "RS256,ES256",
+		"RS256,ES256", 0, "signatures that are accepted" },
+	{ "auth", "skew", CONF_DURATION, 0, TOP(auth_skew_us), "30s", NULL, 0,
+		"how far the issuer's clock may be off, either way" },
+	{ "auth", "refresh", CONF_DURATION, 0, TOP(auth_refresh_us), "60s", NULL, 0,
+		"least time between two fetches of the key set" },
+	{ "auth", "timeout", CONF_DURATION, 0, TOP(auth_timeout_us), "5s", NULL, MS,
+		"most time that one fetch of the key set may take" },
+	{ "auth", "max_bytes", CONF_SIZE, 0, TOP(auth_max_bytes), "256K", NULL, 1,
+		"most that a key set may weigh" },
+	{ "auth", "ca", CONF_TEXT, 0, TOP(auth_ca), "", NULL, 0,
+		"PEM file of authorities for the issuer's host; empty: the system's" },
+
+	{ "limits", "requests", CONF_INTEGER, 0, TOP(limits_requests), "100", NULL, 0,
+		"requests that one principal may make in a window; 0: any number" },
+	{ "limits", "window", CONF_DURATION, 0, TOP(limits_window_us), "60s", NULL, SECOND,
+		"length of the window" },
+	{ "limits", "page_rows", CONF_INTEGER, 0, TOP(limits_page_rows), "100000", NULL, 1,
+		"most rows that a page may hold" },
+
+	{ "state", "dir", CONF_TEXT, CONF_REQUIRED, TOP(state_dir), "/run/sluice", NULL, 0,
+		"directory of what the processes share: rate limits, the key set" },
+	{ "stage", "dir", CONF_TEXT, CONF_REQUIRED, TOP(stage_dir), "/var/lib/sluice/stage",
+		NULL, 0, "directory of bodies that are staged before they are sent" },
+	{ "stage", "max_bytes", CONF_SIZE, 0, TOP(stage_max_bytes), "10G", NULL, 1,
+		"most that one staged body may weigh" },
+
+	{ "metadata", "database", CONF_TEXT, 0, TOP(metadata_database), "", NULL, 0,
+		"key of the database that keeps the outcome of exports; empty: none is kept" },
+	{ "metadata", "keep", CONF_DURATION, 0, TOP(metadata_keep_us), "24h", NULL, SECOND,
+		"how long an outcome can be asked" },
+
+	{ "worker", "max_requests", CONF_INTEGER, 0, TOP(worker_max_requests), "10000", NULL, 0,
+		"requests after which a process leaves and another is started; 0: never" },
+	{ "worker", "stop_timeout", CONF_DURATION, 0, TOP(worker_stop_us), "1h", NULL, 0,
+		"how long a process told to stop may go on with the request it serves" },
+
+	{ "databases", "conninfo", CONF_TEXT, CONF_REQUIRED | CONF_SECRET, DATABASE(conninfo), "",
+		NULL, 0, "libpq connection string or URI, env:NAME or file:/path; never printed" },
+	{ "databases", "wire", CONF_TEXT, 0, DATABASE(wire), "fast", "fast,plain", 0,
+		"how rows are read: fast (by Sluice from the socket) or plain (by libpq)" },
+	{ "databases", "statement_timeout", CONF_DURATION, 0, DATABASE(statement_timeout_us), "0",
+		NULL, 0, "most time that one statement may take; 0: no limit" },
+	{ "databases", "connect_timeout", CONF_DURATION, 0, DATABASE(connect_timeout_us), "5s",
+		NULL, SECOND, "most time that a connection may take to come about" },
+	{ "databases", "max_age", CONF_DURATION, 0, DATABASE(max_age_us), "1h", NULL, 0,
+		"age at which a connection is replaced; 0: never" },
+
+	{ "tables", "database", CONF_TEXT, 0, TABLE(database), "", NULL, 0,
+		"key of the table's database; may be left out where there is only one" },
+	{ "tables", "name", CONF_TEXT, 0, TABLE(name), "", NULL, 0,
+		"the table's name there, as schema.table or table; empty: the key" },
+	{ "tables", "columns", CONF_LIST, 0, TABLE(columns), "", NULL, 0,
+		"the columns that may leave, in this order; empty: all" },
+	{ "tables", "primary_key", CONF_TEXT, 0, TABLE(primary_key), "", NULL, 0,
+		"the column that pages are cut by; empty: the database's own primary key" },
+};
+/* clang-format on */
+
+static const struct conf_group groups[] = {
+	{ "databases", sizeof(struct settings_database), TOP(databases), TOP(databases_n), "-" },
+	{ "tables", sizeof(struct settings_table), TOP(tables), TOP(tables_n), "" },
+};
+
+static const struct conf_table table = {
+	keys,
+	sizeof keys / sizeof keys[0],
+	groups,
+	sizeof groups / sizeof groups[0],
+};
+
+/* The key `name` says `database`: there must be one of that key. */
+static int check_database(const struct settings *s, struct conf *c, const char *name,
+	const char *database, struct err *e)
+{
+	struct nearest n = { 0 };
+
+	if (settings_database(s, database))
+		return 0;
+	for (size_t i = 0; i < s->databases_n; i++)
+		nearest_offer(&n, database, s->databases[i].key);
+	if (n.name)
+		return conf_fail(c, e, name, "names no database: \"%s\"; did you mean \"%s\"?",
+			database, n.name);
+	return conf_fail(c, e, name, "names no database: \"%s\"", database);
+}
+
+static int check_columns(struct conf *c, const struct settings_table *t, struct err *e)
+{
+	for (size_t i = 0; i < t->columns.n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(t->columns.items[i], t->columns.items[j]))
+				return conf_fail(c, e,
+					arena_printf(
+						&c->names, "tables.%s.columns[%zu]", t->key, i),
+					"stands twice: \"%s\"", t->columns.items[i]);
+	return 0;
+}
+
+/* Fill in what follows from the rest, then check what it refers to. */
+static int check_table(
+	const struct settings *s, struct conf *c, struct settings_table *t, struct err *e)
+{
+	const char *name = arena_printf(&c->names, "tables.%s.database", t->key);
+
+	if (!*t->name)
+		t->name = t->key;
+	if (!*t->database && s->databases_n != 1)
+		return conf_fail(c, e, name, "is missing: there are %zu databases", s->databases_n);
+	if (!*t->database)
+		t->database = s->databases[0].key;
+	if (check_database(s, c, name, t->database, e))
+		return -1;
+	return check_columns(c, t, e);
+}
+
+static int check(struct settings *s, struct conf *c, struct err *e)
+{
+	if (*s->metadata_database &&
+		check_database(s, c, "metadata.database", s->metadata_database, e))
+		return -1;
+	for (size_t i = 0; i < s->tables_n; i++)
+		if (check_table(s, c, &s->tables[i], e))
+			return -1;
+	return 0;
+}
+
+int settings_read(struct settings *s, const char *path, struct err *e)
+{
+	struct conf c = { .table = &table, .into = s, .arena = &s->arena };
+
+	*s = (struct settings){ 0 };
+	int failed = conf_read(&c, path, e) || check(s, &c, e);
+
+	conf_close(&c);
+	if (failed)
+		settings_free(s);
+	return failed ? -1 : 0;
+}
+
+void settings_free(struct settings *s)
+{
+	arena_free(&s->arena);
+	*s = (struct settings){ 0 };
+}
+
+void settings_print(const struct settings *s, struct buf *out)
+{
+	conf_print(&table, s, out);
+}
+
+void settings_print_keys(struct buf *out)
+{
+	conf_print_keys(&table, out);
+}
+
+const struct settings_database *settings_database(const struct settings *s, const char *key)
+{
+	for (size_t i = 0; i < s->databases_n; i++)
+		if (!strcmp(s->databases[i].key, key))
+			return &s->databases[i];
+	return NULL;
+}
+
+const struct settings_table *settings_table(const struct settings *s, const char *key)
+{
+	for (size_t i = 0; i < s->tables_n; i++)
+		if (!strcmp(s->tables[i].key, key))
+			return &s->tables[i];
+	return NULL;
+}

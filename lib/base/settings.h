@@ -1,0 +1,101 @@
+/*
+ * What sluice.conf says, parsed: one struct, filled from one table (settings.c: section, key,
+ * parser, default as text, flags, one line of help). From that table come parsing, `sluice
+ * config`, the errors about unknown keys, and the test that the sample file and the manual name
+ * exactly these keys.
+ *
+ * The file is JSON with comments (// and slash-star). "include" (a pattern or an array of
+ * patterns, relative to the file) merges further files whose top-level objects add to "tables" and
+ * "databases". A text value may be "env:NAME" or "file:/path" where the table allows it
+ * (secret.h).
+ */
+#ifndef SLUICE_BASE_SETTINGS_H
+#define SLUICE_BASE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+
+struct settings_strings { /* a list of strings */
+	const char **items;
+	size_t n;
+};
+
+struct settings_database { /* databases.<key> */
+	const char *key;
+	const char *conninfo;         /* libpq connection string or URI; secret */
+	const char *wire;             /* "fast" (own reader) or "plain" (libpq single-row mode) */
+	int64_t statement_timeout_us; /* 0: none */
+	int64_t connect_timeout_us;
+	int64_t max_age_us; /* a connection older than this is replaced; 0: never */
+};
+
+struct settings_table {                  /* tables.<key> */
+	const char *key;                 /* as in URLs; ^[a-zA-Z_][a-zA-Z0-9_]*$ */
+	const char *database;            /* a key of databases */
+	const char *name;                /* as SQL spells it: users, public."Users" */
+	struct settings_strings columns; /* allowed columns, in order; empty: all */
+	const char *primary_key;         /* "": the database's own primary key */
+};
+
+struct settings {
+	/* log */
+	const char *log_file; /* "": standard error */
+	int log_level;        /* enum log_level */
+
+	/* auth */
+	const char *auth_jwks;                   /* https:// URL or file:/path */
+	const char *auth_issuer;                 /* iss */
+	const char *auth_audience;               /* aud */
+	struct settings_strings auth_algorithms; /* of RS256, ES256 */
+	int64_t auth_skew_us;
+	int64_t auth_refresh_us; /* least time between two fetches of the key set */
+	int64_t auth_timeout_us; /* one fetch of the key set */
+	int64_t auth_max_bytes;  /* size of the key set */
+	const char *auth_ca;     /* "": the system's; a PEM file to verify the issuer with */
+
+	/* limits */
+	int64_t limits_requests; /* per window and principal; 0: none */
+	int64_t limits_window_us;
+	int64_t limits_page_rows; /* rows a page may hold */
+
+	/* state and stage: directories */
+	const char *state_dir;   /* shared memory files, key set cache */
+	const char *stage_dir;   /* spooled bodies (O_TMPFILE) */
+	int64_t stage_max_bytes; /* one spooled body */
+
+	/* metadata */
+	const char *metadata_database; /* a key of databases; "": outcomes are not kept */
+	int64_t metadata_keep_us;      /* how long an outcome can be asked */
+
+	/* worker */
+	int64_t worker_max_requests; /* leave after so many; 0: never */
+	int64_t worker_stop_us;      /* SIGTERM: a busy worker may finish for this long */
+
+	struct settings_database *databases;
+	size_t databases_n;
+	struct settings_table *tables;
+	size_t tables_n;
+
+	struct arena arena; /* owns every string above */
+};
+
+/* Read the file. On -1 e->text names file, line and key, with the nearest known key where there is
+ * one, and *s is empty. Checks references too (a table's database exists, metadata.database
+ * exists). */
+int settings_read(struct settings *s, const char *path, struct err *e);
+void settings_free(struct settings *s);
+
+/* The effective values as JSON, keys in the table's order, secrets shown as "***". */
+void settings_print(const struct settings *s, struct buf *out);
+
+/* One line a key: name, default, help; for `sluice config --keys` and the tests. */
+void settings_print_keys(struct buf *out);
+
+const struct settings_database *settings_database(const struct settings *s, const char *key);
+const struct settings_table *settings_table(const struct settings *s, const char *key);
+
+#endif

@@ -1,0 +1,121 @@
+#include "lib/export/lookup.h"
+
+#include <json-c/json.h>
+
+/* Run a statement and hand each batch to `take`, which may fail. */
+static int each_batch(struct source *s, const struct statement *st,
+	int (*take)(void *to, const struct batch *, struct err *), void *to, struct err *e)
+{
+	const struct schema *schema;
+	struct batch b;
+	int r;
+
+	if (source_open(s, st, &schema, e) < 0)
+		return -1;
+	batch_init(&b, schema);
+	while ((r = source_next(s, &b, e)) > 0)
+		if (take(to, &b, e) < 0) {
+			source_cancel(s); /* with rows unread */
+			r = -1;
+			break;
+		}
+	batch_free(&b);
+	return r;
+}
+
+struct table_target {
+	struct arena *arena;
+	struct catalog_table *table;
+};
+
+static int take_table(void *to, const struct batch *b, struct err *e)
+{
+	struct table_target *t = to;
+
+	(void)e;
+	catalog_add(t->arena, b, t->table);
+	return 0;
+}
+
+int lookup_table(struct source *s, struct arena *a, const struct settings_table *settings,
+	struct catalog_table *t, struct err *e)
+{
+	struct table_target target = { a, t };
+	struct statement st;
+
+	*t = (struct catalog_table){ 0 };
+	catalog_statement(a, settings, &st);
+	if (each_batch(s, &st, take_table, &target, e) < 0)
+		return -1;
+	return catalog_finish(a, settings, t, e);
+}
+
+struct bounds_target {
+	struct arena *arena;
+	const struct page_key *key;
+	int32_t total;
+	struct page_bounds *bounds;
+};
+
+static int take_bounds(void *to, const struct batch *b, struct err *e)
+{
+	struct bounds_target *t = to;
+
+	return page_bounds_read(t->arena, t->key, t->total, b, t->bounds, e);
+}
+
+int lookup_bounds(struct source *s, struct arena *a, const struct page_key *key, int32_t total,
+	struct page_bounds *b, struct err *e)
+{
+	struct bounds_target target = { a, key, total, b };
+	struct statement st;
+
+	page_bounds_statement(a, key, total, &st);
+	return each_batch(s, &st, take_bounds, &target, e);
+}
+
+static int take_int(void *to, const struct batch *b, struct err *e)
+{
+	if (b->columns_n != 1 || b->columns[0].type != TYPE_INT64)
+		return err_set(e, ERR_DATABASE, "the database's count cannot be read");
+	*(int64_t *)to = COLUMN_VALUE(&b->columns[0], int64_t, 0);
+	return 0;
+}
+
+int lookup_count(struct source *s, struct arena *a, const struct select *sel, int64_t most,
+	int64_t *count, struct err *e)
+{
+	struct statement st;
+
+	select_compile_count(a, sel, most, &st);
+	return each_batch(s, &st, take_int, count, e);
+}
+
+/* [{"Plan": {"Plan Rows": n, …}}]: https://www.postgresql.org/docs/15/sql-explain.html */
+static int take_plan(void *to, const struct batch *b, struct err *e)
+{
+	size_t len;
+	const uint8_t *text = column_bytes(&b->columns[0], 0, &len);
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *doc = json_tokener_parse_ex(tokener, (const char *)text, (int)len);
+	struct json_object *plan = NULL, *rows = NULL;
+
+	if (json_object_is_type(doc, json_type_array))
+		json_object_object_get_ex(json_object_array_get_idx(doc, 0), "Plan", &plan);
+	if (plan)
+		json_object_object_get_ex(plan, "Plan Rows", &rows);
+	*(int64_t *)to = rows ? json_object_get_int64(rows) : -1;
+	json_object_put(doc);
+	json_tokener_free(tokener);
+	return rows ? 0 : err_set(e, ERR_DATABASE, "the database's plan cannot be read");
+}
+
+int lookup_estimate(
+	struct source *s, struct arena *a, const struct select *sel, int64_t *rows, struct err *e)
+{
+	struct statement st;
+
+	select_compile(a, sel, &st);
+	st.sql = arena_printf(a, "EXPLAIN (FORMAT JSON) %s", st.sql);
+	return each_batch(s, &st, take_plan, rows, e);
+}

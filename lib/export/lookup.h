@@ -1,0 +1,29 @@
+/*
+ * Looking things up in the request's own snapshot before its rows are read: the table, the bounds of its pages, how
+ * many rows there are. Runs the statements that lib/query compiles.
+ */
+#ifndef SLUICE_EXPORT_LOOKUP_H
+#define SLUICE_EXPORT_LOOKUP_H
+
+#include "lib/base/settings.h"
+#include "lib/query/catalog.h"
+#include "lib/query/page.h"
+#include "lib/query/select.h"
+#include "lib/source/source.h"
+
+/* The source is between begin and end. */
+int lookup_table(struct source *s, struct arena *a, const struct settings_table *settings,
+	struct catalog_table *t, struct err *e);
+
+int lookup_bounds(struct source *s, struct arena *a, const struct page_key *key, int32_t total,
+	struct page_bounds *b, struct err *e);
+
+/* The rows that the select would give, counted no further than most + 1. */
+int lookup_count(struct source *s, struct arena *a, const struct select *sel, int64_t most,
+	int64_t *count, struct err *e);
+
+/* The planner's estimate of the same. */
+int lookup_estimate(
+	struct source *s, struct arena *a, const struct select *sel, int64_t *rows, struct err *e);
+
+#endif

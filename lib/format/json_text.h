@@ -1,0 +1,21 @@
+/*
+ * JSON text (RFC 8259 section 7): strings are escaped where they must be (quote, backslash, below
+ * 0x20) and otherwise taken as they are.
+ *
+ * Both read up to BLOCK_SLACK bytes behind the input and write up to BLOCK_SLACK behind what they
+ * return. Neither keeps a state: a text may come in pieces, cut anywhere.
+ */
+#ifndef SLUICE_FORMAT_JSON_TEXT_H
+#define SLUICE_FORMAT_JSON_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The inside of a string, without its quotes: room for 6 * len. Returns the end. */
+char *json_text_escape(char *out, const uint8_t *in, size_t len);
+
+/* A JSON value on one line: CR and LF, which can only stand between its tokens, become spaces.
+ * Room for len. */
+char *json_text_flatten(char *out, const uint8_t *in, size_t len);
+
+#endif

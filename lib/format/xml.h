@@ -1,0 +1,35 @@
+/*
+ * XML: one document (XML 1.0, Fifth Edition; UTF-8), each row on its line.
+ *
+ *	<?xml version="1.0" encoding="UTF-8"?>
+ *	<table name="users" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+ *	<row><id>1</id><note xsi:nil="true"/><tags><item>a</item></tags></row>
+ *	</table>
+ *
+ * Elements are named as the columns, as xml_name.h maps names; text is escaped as xml_text.h says,
+ * which also tells what becomes of characters that XML cannot hold. NULL is xsi:nil="true", the
+ * empty string an empty element. Values are spelled as in CSV, but for these, which are spelled as
+ * XML Schema has them:
+ *
+ *	infinite numbers    INF, -INF
+ *	binary              base64 (xs:base64Binary)
+ *	JSON                nested elements (xml_json.h); JSON's null as NULL
+ *
+ * xml_schema.h writes the schema that it is valid against.
+ */
+#ifndef SLUICE_FORMAT_XML_H
+#define SLUICE_FORMAT_XML_H
+
+#include "lib/format/format.h"
+
+#define XML_ROOT "table"
+#define XML_ROW  "row"
+
+/* The names of the root and row elements, mapped as the columns' are; NULL: XML_ROOT, XML_ROW. */
+struct format *xml_new(struct sink *out, const char *root, const char *row);
+
+/* The root's attribute `name`, not given unless this is called, before begin. Of an XML format
+ * alone. */
+void xml_set_table(struct format *f, const char *name);
+
+#endif

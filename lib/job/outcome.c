@@ -1,0 +1,237 @@
+#include "lib/job/outcome.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/random.h"
+#include "lib/base/wait.h"
+#include "lib/source/postgres_connect.h"
+
+enum {
+	PURGE_EVERY = 256, /* exports between two purges of what has expired, by one process */
+	ANSWER_MS = 15000  /* longer than the server's own limit for a statement */
+};
+
+struct outcome_store {
+	const struct settings_database *db;
+	int64_t keep_s;
+	PGconn *conn;  /* NULL: not connected */
+	char lock[24]; /* of the running export, as text */
+	unsigned begun_n;
+};
+
+struct outcome_store *outcome_open(const struct settings *s)
+{
+	const struct settings_database *db = settings_database(s, s->metadata_database);
+
+	if (!db)
+		return NULL;
+	struct outcome_store *o = mem_zero(1, sizeof *o);
+
+	o->db = db;
+	o->keep_s = s->metadata_keep_us / 1000000;
+	return o;
+}
+
+void outcome_close(struct outcome_store *o)
+{
+	if (!o)
+		return;
+	PQfinish(o->conn);
+	free(o);
+}
+
+static int failed(struct outcome_store *o, const PGresult *r, struct err *e)
+{
+	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+
+	err_set(e, ERR_UNAVAILABLE, "the outcomes of exports cannot be reached");
+	return err_cause(e, "metadata: %s%s%s", state ? state : "", state ? ": " : "",
+		PQerrorMessage(o->conn));
+}
+
+static void disconnect(struct outcome_store *o)
+{
+	PQfinish(o->conn);
+	o->conn = NULL;
+}
+
+/* The result of what was sent, waited for no longer than ANSWER_MS; NULL when it does not come: then the connection is
+ * of no use. */
+static PGresult *answer(struct outcome_store *o)
+{
+	PGresult *last = NULL, *r;
+	int64_t end_us = clock_monotonic_us() + (int64_t)ANSWER_MS * 1000;
+
+	for (;;) {
+		int64_t left_ms = (end_us - clock_monotonic_us()) / 1000;
+
+		if (!PQisBusy(o->conn)) {
+			r = PQgetResult(o->conn);
+			if (!r)
+				return last;
+			PQclear(last);
+			last = r;
+		} else if (left_ms <= 0 ||
+			   wait_fd(PQsocket(o->conn), POLLIN, -1, (int)left_ms) != WAIT_READY ||
+			   !PQconsumeInput(o->conn)) {
+			PQclear(last);
+			return NULL;
+		}
+	}
+}
+
+static int connect_store(struct outcome_store *o, struct err *e)
+{
+	/* An outcome lost to a crash of the server is no worse than one lost with the process. */
+	static const char setup[] = "SET statement_timeout = '10s'; SET synchronous_commit = off";
+
+	disconnect(o);
+	o->conn = postgres_connect(o->db, -1, e);
+	if (!o->conn)
+		return -1;
+	PGresult *r = PQsendQuery(o->conn, setup) ? answer(o) : NULL;
+	int status = PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : failed(o, r, e);
+
+	PQclear(r);
+	if (status < 0)
+		disconnect(o);
+	return status;
+}
+
+/* Run with text parameters; connects first, and once more when a kept connection turns out to be dead. NULL on failure. */
+static PGresult *run(
+	struct outcome_store *o, const char *sql, const char *const *params, int n, struct err *e)
+{
+	for (bool fresh = false;; fresh = true) {
+		if (!o->conn || PQstatus(o->conn) != CONNECTION_OK) {
+			if (connect_store(o, e) < 0)
+				return NULL;
+			fresh = true;
+		}
+		PGresult *r = PQsendQueryParams(o->conn, sql, n, NULL, params, NULL, NULL, 0)
+				      ? answer(o)
+				      : NULL;
+		ExecStatusType is = PQresultStatus(r);
+
+		if (is == PGRES_TUPLES_OK || is == PGRES_COMMAND_OK)
+			return r;
+		bool is_dead = PQstatus(o->conn) != CONNECTION_OK;
+
+		failed(o, r, e);
+		if (!r)
+			disconnect(o);
+		PQclear(r);
+		if (fresh || !is_dead)
+			return NULL;
+	}
+}
+
+static void purge(struct outcome_store *o)
+{
+	struct err ignored; /* the next purge takes what this one left */
+
+	if (o->begun_n++ % PURGE_EVERY == 0)
+		PQclear(run(
+			o, "DELETE FROM sluice.outcomes WHERE expires < now()", NULL, 0, &ignored));
+}
+
+int outcome_begin(struct outcome_store *o, const struct outcome_begin *b, struct err *e)
+{
+	static const char sql[] =
+		"INSERT INTO sluice.outcomes (id, state, sub, route, table_key, format, started,"
+		" rows, bytes, lock_key, expires)"
+		" SELECT $1::uuid, 'running', $2, $3, $4, $5, clock_timestamp(), 0, 0, $6::bigint,"
+		" now() + $7::bigint * interval '1 second'"
+		" FROM pg_advisory_lock($6::bigint)";
+	char keep[24];
+	int64_t key;
+
+	purge(o);
+	random_bytes(&key, sizeof key);
+	snprintf(o->lock, sizeof o->lock, "%lld", (long long)key);
+	snprintf(keep, sizeof keep, "%lld", (long long)o->keep_s);
+	const char *params[] = { b->id, b->subject, b->route, b->table, b->format, o->lock, keep };
+	PGresult *r = run(o, sql, params, 7, e);
+
+	PQclear(r);
+	if (!r)
+		disconnect(o); /* the lock may have been taken, and would stay with the session */
+	return r ? 0 : -1;
+}
+
+/* What a problem would have said, less what belongs to one answer. */
+static void error_json(struct buf *b, const struct err *e)
+{
+	const struct err_info *info = err_info(e->code);
+
+	buf_printf(b,
+		"{\"type\":\"urn:sluice:problem:%s\",\"title\":\"%s\",\"status\":%d,\"detail\":",
+		info->name, info->title, info->status);
+	buf_put_json(b, e->text, strlen(e->text));
+	buf_putc(b, '}');
+}
+
+int outcome_end(struct outcome_store *o, const struct outcome_end *end, struct err *e)
+{
+	static const char sql[] =
+		"WITH ended AS (UPDATE sluice.outcomes SET state = $2, ended = clock_timestamp(),"
+		" rows = $3::bigint, bytes = $4::bigint, sha256 = $5, error = $6::jsonb"
+		" WHERE id = $1::uuid RETURNING 1)"
+		" SELECT pg_advisory_unlock($7::bigint) FROM ended";
+	struct buf problem = { 0 };
+	char rows[24], bytes[24];
+
+	snprintf(rows, sizeof rows, "%llu", (unsigned long long)end->rows);
+	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)end->bytes);
+	if (end->err)
+		error_json(&problem, end->err);
+	const char *params[] = { end->id, end->err ? "failed" : "succeeded", rows, bytes,
+		end->sha256, end->err ? buf_str(&problem) : NULL, o->lock };
+	PGresult *r = run(o, sql, params, 7, e);
+
+	buf_free(&problem);
+	PQclear(r);
+	return r ? 0 : -1;
+}
+
+int outcome_read(struct outcome_store *o, const char *id, const char *subject, struct buf *json,
+	struct err *e)
+{
+	/* A bigint's advisory lock shows as two halves (pg_locks, objsubid 1). */
+	static const char sql[] =
+		"SELECT json_build_object('id', id,"
+		" 'state', CASE WHEN died THEN 'failed' ELSE state END,"
+		" 'table', table_key, 'format', format, 'startedAt', started, 'endedAt', ended,"
+		" 'rows', CASE WHEN state = 'running' THEN NULL ELSE rows END,"
+		" 'bytes', CASE WHEN state = 'running' THEN NULL ELSE bytes END, 'sha256', sha256,"
+		" 'error', CASE WHEN died THEN jsonb_build_object("
+		"   'type', 'urn:sluice:problem:internal', 'title', 'Internal error', 'status', "
+		"500,"
+		"   'detail', 'the process that served the export died') ELSE error END,"
+		" 'expiresAt', expires)::text"
+		" FROM (SELECT *, state = 'running' AND NOT EXISTS (SELECT FROM pg_locks l"
+		"   JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()"
+		"   WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+		"   AND (classid::bigint << 32 | objid::bigint) = lock_key) AS died"
+		"  FROM sluice.outcomes WHERE id = $1::uuid AND sub = $2 AND expires > now()) o";
+	const char *params[] = { id, subject };
+	PGresult *r = run(o, sql, params, 2, e);
+
+	if (!r)
+		return -1;
+	bool found = PQntuples(r) == 1;
+
+	if (found) {
+		buf_puts(json, PQgetvalue(r, 0, 0));
+		buf_putc(json, '\n');
+	} else {
+		err_set(e, ERR_NOT_FOUND, "there is no export by that id, or it is no longer kept");
+	}
+	PQclear(r);
+	return found ? 0 : -1;
+}

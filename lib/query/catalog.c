@@ -1,0 +1,198 @@
+#include "lib/query/catalog.h"
+
+#include <string.h>
+
+/* A name as SQL spells it, quoted or not: x, public."X". An unquoted part begins with a letter, also
+ * one beyond ASCII, or _, and goes on with these, digits and $. */
+#define QUOTED "\"([^\"]|\"\")+\""
+#define PLAIN  "[^\\x01-@\\x5b-\\x5e`\\x7b-\\x7f][^\\x01-#%-/:-@\\x5b-\\x5e`\\x7b-\\x7f]*"
+#define PART   "\\s*(" QUOTED "|" PLAIN ")\\s*"
+
+static const char catalog_sql[] =
+	"SELECT n.nspname::text, c.relname::text, (c.relkind IN ('v', 'f'))::bool,"
+	" CASE WHEN c.reltuples < 0 OR c.relkind = 'v' THEN -1 ELSE c.reltuples END::bigint,"
+	" a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL),"
+	" NOT (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull)),"
+	/* arrays, composites and hstore: types that to_json takes apart */
+	" b.typcategory = 'A' OR b.typtype = 'c' OR b.typname = 'hstore',"
+	" coalesce(i.indnkeyatts = 1 AND i.indkey[0] = a.attnum, false),"
+	/* relpages; of a partitioned table, all partitions' */
+	" CASE c.relkind WHEN 'r' THEN c.relpages WHEN 'm' THEN c.relpages WHEN 'p' THEN"
+	"  (SELECT CASE WHEN bool_and(l.relkind = 'r') THEN sum(greatest(l.relpages, 0)) END"
+	"   FROM pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid WHERE p.isleaf)"
+	"  END::bigint"
+	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+	" LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+	" LEFT JOIN pg_type t ON t.oid = a.atttypid"
+	" LEFT JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN"
+	"  (WITH RECURSIVE d(oid, base) AS (SELECT t.oid, t.typbasetype UNION ALL"
+	"   SELECT p.oid, p.typbasetype FROM d JOIN pg_type p ON p.oid = d.base)"
+	"   SELECT oid FROM d WHERE base = 0) ELSE t.oid END"
+	" LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+	/* to_regclass fails for what is no name, and where the schema may not be used; such a table
+	 * is as good as missing */
+	" WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.oid = CASE WHEN $1 !~ '^" PART
+	"(\\." PART ")?$' THEN NULL"
+	"  WHEN cardinality(parse_ident($1)) = 2 AND NOT has_schema_privilege("
+	"   to_regnamespace(quote_ident((parse_ident($1))[1])), 'USAGE') THEN NULL"
+	"  ELSE to_regclass($1) END ORDER BY a.attnum";
+
+enum {
+	AT_SCHEMA,
+	AT_TABLE,
+	AT_IS_VIEW,
+	AT_ROWS,
+	AT_NAME,
+	AT_SOURCE_TYPE,
+	AT_BASE_TYPE,
+	AT_NULLABLE,
+	AT_AS_JSON,
+	AT_PRIMARY_KEY,
+	AT_BLOCKS
+};
+
+void catalog_statement(struct arena *a, const struct settings_table *t, struct statement *st)
+{
+	const char **params = arena_alloc(a, sizeof *params);
+
+	params[0] = t->name;
+	*st = (struct statement){ .sql = catalog_sql, .params = params, .params_n = 1 };
+}
+
+static const char *text_at(struct arena *a, const struct batch *b, size_t column, int32_t row)
+{
+	size_t len;
+	const uint8_t *p = column_bytes(&b->columns[column], row, &len);
+
+	return arena_strndup(a, (const char *)p, len);
+}
+
+const char *catalog_quote(struct arena *a, const char *name)
+{
+	size_t len = 2;
+
+	for (const char *p = name; *p; p++)
+		len += *p == '"' ? 2 : 1;
+	char *quoted = arena_alloc(a, len + 1), *to = quoted;
+
+	*to++ = '"';
+	for (const char *p = name; *p; p++) {
+		if (*p == '"')
+			*to++ = '"';
+		*to++ = *p;
+	}
+	*to++ = '"';
+	*to = '\0';
+	return quoted;
+}
+
+/* Columns are kept in an array that doubles; the arena keeps the outgrown ones. */
+static struct catalog_column *add_column(struct arena *a, struct catalog_table *t)
+{
+	size_t n = t->columns_n;
+
+	if ((n & (n - 1)) == 0) { /* 0, or a power of two: full */
+		struct catalog_column *more = arena_zero(a, n ? 2 * n : 1, sizeof *more);
+
+		if (n)
+			memcpy(more, t->columns, n * sizeof *more);
+		t->columns = more;
+	}
+	return &t->columns[t->columns_n++];
+}
+
+void catalog_add(struct arena *a, const struct batch *b, struct catalog_table *t)
+{
+	for (int32_t row = 0; row < b->rows; row++) {
+		if (!t->name) {
+			const char *schema = text_at(a, b, AT_SCHEMA, row);
+			const char *name = text_at(a, b, AT_TABLE, row);
+
+			t->name = arena_printf(a, "%s.%s", schema, name);
+			t->quoted = arena_printf(
+				a, "%s.%s", catalog_quote(a, schema), catalog_quote(a, name));
+			t->is_view = column_bool(&b->columns[AT_IS_VIEW], row);
+			t->rows = COLUMN_VALUE(&b->columns[AT_ROWS], int64_t, row);
+			t->blocks = COLUMN_VALUE(&b->columns[AT_BLOCKS], int64_t, row);
+		}
+		if (column_is_null(&b->columns[AT_NAME], row))
+			continue; /* a table without columns */
+		struct catalog_column *c = add_column(a, t);
+
+		c->name = text_at(a, b, AT_NAME, row);
+		c->quoted = catalog_quote(a, c->name);
+		c->source_type = text_at(a, b, AT_SOURCE_TYPE, row);
+		c->base_type = text_at(a, b, AT_BASE_TYPE, row);
+		c->nullable = column_bool(&b->columns[AT_NULLABLE], row);
+		c->as_json = column_bool(&b->columns[AT_AS_JSON], row);
+		if (column_bool(&b->columns[AT_PRIMARY_KEY], row))
+			t->primary_key = c;
+	}
+}
+
+const struct catalog_column *catalog_column(const struct catalog_table *t, const char *name)
+{
+	for (size_t i = 0; i < t->columns_n; i++)
+		if (!strcmp(t->columns[i].name, name))
+			return &t->columns[i];
+	return NULL;
+}
+
+static int missing_column(const struct settings_table *settings, const char *name, struct err *e)
+{
+	err_set(e, ERR_NOT_FOUND, "the table is not available");
+	return err_cause(e, "table %s: the database has no column \"%s\"", settings->key, name);
+}
+
+/* Only what the registry lists, in its order. */
+static int keep_listed(struct arena *a, const struct settings_table *settings,
+	struct catalog_table *t, struct err *e)
+{
+	struct catalog_column *kept = arena_zero(a, settings->columns.n, sizeof *kept);
+
+	for (size_t i = 0; i < settings->columns.n; i++) {
+		const struct catalog_column *c = catalog_column(t, settings->columns.items[i]);
+
+		if (!c)
+			return missing_column(settings, settings->columns.items[i], e);
+		kept[i] = *c;
+	}
+	t->columns = kept;
+	t->columns_n = settings->columns.n;
+	return 0;
+}
+
+int catalog_finish(struct arena *a, const struct settings_table *settings, struct catalog_table *t,
+	struct err *e)
+{
+	const struct catalog_column *key;
+
+	t->key = settings->key;
+	if (!t->name) {
+		err_set(e, ERR_NOT_FOUND, "the table is not available");
+		return err_cause(e,
+			"table %s: the database has no table %s, or its schema is closed to this "
+			"role",
+			settings->key, settings->name);
+	}
+	const char *named = settings->primary_key[0] ? settings->primary_key
+			    : t->primary_key         ? arena_strdup(a, t->primary_key->name)
+						     : NULL;
+
+	t->primary_key = NULL;
+	if (named) {
+		key = catalog_column(t, named);
+		if (!key)
+			return missing_column(settings, named, e);
+		struct catalog_column *own = arena_alloc(a, sizeof *own);
+
+		*own = *key;
+		t->order_by = own;
+	}
+	if (settings->columns.n && keep_listed(a, settings, t, e) < 0)
+		return -1;
+	/* What the registry does not show may order rows, but the bounds of pages would show it. */
+	if (named && catalog_column(t, named))
+		t->primary_key = t->order_by;
+	return 0;
+}

@@ -1,0 +1,59 @@
+/*
+ * Catalog: what a registered table really looks like in its database, now.
+ *
+ * Read at the beginning of each request, in the request's own snapshot, so that it can never be stale. This file knows
+ * SQL text, not connections: the caller runs the statement and hands over its rows
+ * (pg_class, pg_attribute, pg_index: https://www.postgresql.org/docs/15/catalogs.html).
+ */
+#ifndef SLUICE_QUERY_CATALOG_H
+#define SLUICE_QUERY_CATALOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+#include "lib/base/settings.h"
+#include "lib/rows/batch.h"
+#include "lib/rows/statement.h"
+
+struct catalog_column {
+	const char *name;        /* in the database */
+	const char *quoted;      /* as an SQL identifier */
+	const char *source_type; /* "numeric(12,2)" */
+	const char *base_type;   /* "numeric": domains resolved, no modifiers */
+	bool nullable;
+	bool as_json; /* array or composite: selected as to_json(…) */
+};
+
+struct catalog_table {
+	const char *key;
+	const char *name;   /* "public.users", for people */
+	const char *quoted; /* "public"."users" */
+	int64_t rows;       /* the planner's estimate; -1: unknown */
+	int64_t blocks;     /* the planner's estimate; 0: unknown, or cannot be sampled */
+	bool is_view;       /* cannot be sampled */
+	struct catalog_column *columns; /* those that the registry allows, in its order */
+	size_t columns_n;
+	const struct catalog_column *primary_key; /* one of the columns, or NULL */
+	const struct catalog_column *order_by; /* the key, even where it may not be seen, or NULL */
+};
+
+/* One row for each column of the table. */
+void catalog_statement(struct arena *a, const struct settings_table *t, struct statement *st);
+
+/* Called for each batch of the statement's result; the struct is zeroed before the first. */
+void catalog_add(struct arena *a, const struct batch *b, struct catalog_table *t);
+
+/* After the last batch: apply the registry's list of columns and its primary key. ERR_NOT_FOUND when the
+ * database has no such table, or not one of the listed columns. */
+int catalog_finish(struct arena *a, const struct settings_table *settings, struct catalog_table *t,
+	struct err *e);
+
+/* By name; NULL when there is none. */
+const struct catalog_column *catalog_column(const struct catalog_table *t, const char *name);
+
+/* name as an SQL identifier ("quoted"), in the arena. */
+const char *catalog_quote(struct arena *a, const char *name);
+
+#endif

@@ -1,0 +1,70 @@
+#include "lib/web/app.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+
+static int open_log(const struct settings *s, struct err *e)
+{
+	const char *file = s->log_file[0] ? s->log_file : NULL;
+
+	if (log_open(file, (enum log_level)s->log_level) == 0)
+		return 0;
+	return err_set(e, ERR_CONFIG, "log.file %s: %s", file, strerror(errno));
+}
+
+static int open_parts(struct app *app, struct err *e)
+{
+	const struct settings *s = &app->settings;
+	struct arena a = { 0 };
+
+	if (open_log(s, e) < 0)
+		return -1;
+	app->verifier = verifier_new(s, e);
+	if (!app->verifier)
+		return -1;
+	app->rates = rate_open(arena_printf(&a, "%s/rates", s->state_dir), s->limits_requests,
+		s->limits_window_us, e);
+	arena_free(&a);
+	if (!app->rates)
+		return -1;
+	app->sources = mem_zero(s->databases_n, sizeof(struct source *));
+	for (size_t i = 0; i < s->databases_n; i++)
+		app->sources[i] = postgres_new(&s->databases[i]);
+	app->outcomes = outcome_open(s);
+	return 0;
+}
+
+int app_open(struct app *app, const char *config, struct err *e)
+{
+	*app = (struct app){ 0 };
+	if (settings_read(&app->settings, config, e) < 0)
+		return -1;
+	if (open_parts(app, e) == 0)
+		return 0;
+	app_close(app);
+	return -1;
+}
+
+void app_close(struct app *app)
+{
+	for (size_t i = 0; app->sources && i < app->settings.databases_n; i++)
+		source_close(app->sources[i]);
+	free(app->sources);
+	outcome_close(app->outcomes);
+	rate_close(app->rates);
+	verifier_free(app->verifier);
+	settings_free(&app->settings);
+	*app = (struct app){ 0 };
+}
+
+struct source *app_source(struct app *app, const struct settings_table *t, int hangup_fd)
+{
+	const struct settings_database *db = settings_database(&app->settings, t->database);
+	struct source *s = app->sources[db - app->settings.databases];
+
+	s->hangup_fd = hangup_fd;
+	return s;
+}

@@ -1,0 +1,28 @@
+/*
+ * App: what a serving process holds from request to request. Connections are made when first needed.
+ */
+#ifndef SLUICE_WEB_APP_H
+#define SLUICE_WEB_APP_H
+
+#include "lib/access/rate.h"
+#include "lib/access/token.h"
+#include "lib/base/settings.h"
+#include "lib/job/outcome.h"
+#include "lib/source/source.h"
+
+struct app {
+	struct settings settings;
+	struct verifier *verifier;
+	struct rate_table *rates;
+	struct source **sources;        /* one for each of settings.databases */
+	struct outcome_store *outcomes; /* NULL: not kept */
+};
+
+/* Read the configuration and open what must be there. ERR_CONFIG says what and where. */
+int app_open(struct app *app, const char *config, struct err *e);
+void app_close(struct app *app);
+
+/* The session with the table's database; watches hangup_fd until the next call. */
+struct source *app_source(struct app *app, const struct settings_table *t, int hangup_fd);
+
+#endif

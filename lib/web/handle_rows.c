@@ -1,0 +1,235 @@
+/*
+ * The rows of a table as a stream: whole, limited, or one page of many.
+ *
+ * In order: read what is asked, look up the table in a new snapshot, plan the page, refuse what is too large;
+ * then note the export, run the query, and pump. Up to the first batch of rows a failure is
+ * answered with a problem; after it the transfer is broken off.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/export/pump.h"
+#include "lib/sink/digest.h"
+#include "lib/sink/file.h"
+#include "lib/web/negotiate.h"
+#include "lib/web/page_link.h"
+#include "lib/web/route.h"
+#include "lib/web/rows_plan.h"
+#include "lib/web/table.h"
+
+/* Apache takes no longer header line (8,190 bytes) from a FastCGI program. */
+enum { LINK_MAX = 8000 };
+
+static const char *file_name(struct request *rq, const struct rows_ask *ask)
+{
+	if (!ask->paged)
+		return arena_printf(&rq->arena, "%s.%s", rq->table, ask->suffix);
+	return arena_printf(&rq->arena, "%s_page%lld_of_%lld.%s", rq->table, (long long)ask->page,
+		(long long)ask->total_pages, ask->suffix);
+}
+
+static void put_headers(
+	struct response *rs, const struct rows_ask *ask, const struct rows_plan *plan)
+{
+	struct request *rq = rs->request;
+	double ms = (double)(clock_monotonic_us() - rq->started_us) / 1000;
+
+	response_header(rs, "Content-Type", "%s", ask->format->media);
+	response_attachment(rs, file_name(rq, ask));
+	response_header(rs, "Cache-Control", "private, no-store");
+	response_header(rs, "X-Content-Type-Options", "nosniff");
+	response_header(rs, "Accept-Ranges", "none");
+	response_header(rs, "Server-Timing", "plan;dur=%.1f", ms);
+	response_header(rs, "Vary", ask->negotiated ? "Authorization, Accept" : "Authorization");
+	if (ask->paged) {
+		response_header(rs, "X-Page-Number", "%lld", (long long)ask->page);
+		response_header(rs, "X-Total-Pages", "%lld", (long long)ask->total_pages);
+		response_header(rs, "Sluice-Bounds", "%s", plan->bounds_token);
+		const char *next = ask->page < ask->total_pages
+					   ? page_link(rq, ask->page + 1, plan->bounds_token)
+					   : NULL;
+
+		if (next && strlen(next) < LINK_MAX)
+			response_header(rs, "Link", "<%s>; rel=\"next\"", next);
+	}
+}
+
+/* Where a broken transfer cannot be seen the body must be whole before its length is said: behind mod_fcgid, and in
+ * HTTP/1.0, where a body without a length ends when the connection does (proxies speak it too: nginx to its
+ * upstreams, unless it is told otherwise). */
+static bool must_spool(const struct request *rq)
+{
+	const char *protocol = request_env(rq, "SERVER_PROTOCOL");
+	const char *front = request_env(rq, "SLUICE_FRONT");
+
+	if (!front)
+		front = getenv("SLUICE_FRONT");
+	return (front && !strcmp(front, "mod_fcgid")) ||
+	       (protocol && !strcmp(protocol, "HTTP/1.0"));
+}
+
+struct transfer {
+	struct app *app;
+	struct response *rs;
+	struct pump pump;
+	const struct format_type *format;
+	bool digest;
+	char sha256[DIGEST_HEX];
+};
+
+static int pump_into(struct transfer *t, struct sink *out, struct err *e)
+{
+	t->pump.sink = out;
+	t->pump.format = t->format->new (out);
+	int status = pump_run(&t->pump, e);
+
+	format_free(t->pump.format);
+	t->rs->request->rows = t->pump.rows;
+	return status;
+}
+
+static int stream(struct transfer *t, struct err *e)
+{
+	struct sink *out = response_stream(t->rs, 200);
+
+	if (t->digest)
+		out = response_wrap(t->rs, digest_sink_new);
+	if (pump_into(t, out, e) < 0)
+		return -1;
+	return response_finish(t->rs, t->digest ? t->sha256 : NULL, e);
+}
+
+static int send_spooled(struct transfer *t, struct sink *file, struct err *e)
+{
+	response_header(t->rs, "Content-Length", "%llu", (unsigned long long)file->bytes);
+	if (file_sink_send(file, response_stream(t->rs, 200), e) < 0)
+		return -1;
+	return response_finish(t->rs, NULL, e);
+}
+
+static int spool(struct transfer *t, struct err *e)
+{
+	const struct settings *s = &t->app->settings;
+	struct sink *file = file_sink_new(s->stage_dir, (uint64_t)s->stage_max_bytes, e);
+
+	if (!file) {
+		source_cancel(t->pump.source); /* else the query would run on for nobody */
+		return -1;
+	}
+	struct sink *out = t->digest ? digest_sink_new(file) : file;
+	int status = pump_into(t, out, e);
+
+	if (status == 0)
+		status = sink_finish(out, e);
+	if (status == 0 && t->digest)
+		digest_sink_hex(out, t->sha256);
+	if (status == 0)
+		status = send_spooled(t, file, e);
+	sink_free(out);
+	return status;
+}
+
+static int run(struct transfer *t, const struct rows_plan *plan, struct err *e)
+{
+	const struct schema *described;
+	struct schema schema;
+	struct request *rq = t->rs->request;
+
+	if (source_open(t->pump.source, &plan->statement, &described, e) < 0)
+		return -1;
+	if (described->n != plan->select.columns_n) {
+		source_cancel(t->pump.source);
+		return err_set(e, ERR_DATABASE, "the database's result is not what was asked for");
+	}
+	select_name_schema(&rq->arena, &plan->select, described, &schema);
+	t->pump.schema = &schema;
+	t->pump.hangup_fd = rq->fcgi->ipcFd;
+	return must_spool(rq) ? spool(t, e) : stream(t, e);
+}
+
+static int note_begin(struct transfer *t, struct err *e)
+{
+	struct request *rq = t->rs->request;
+	struct outcome_begin begin = { rq->id, rq->principal.subject, rq->route, rq->table,
+		t->format->name };
+
+	response_header(t->rs, "Sluice-Export-Id", "%s", rq->id);
+	return t->app->outcomes ? outcome_begin(t->app->outcomes, &begin, e) : 0;
+}
+
+/* An outcome that cannot be noted does not spoil the rows that were sent; the log has it. */
+static void note_end(struct transfer *t, const struct err *failure)
+{
+	struct outcome_end end = { t->rs->request->id, failure, t->pump.rows,
+		t->rs->door ? t->rs->door->bytes : t->rs->bytes, t->sha256[0] ? t->sha256 : NULL };
+	struct err e;
+
+	if (t->app->outcomes && outcome_end(t->app->outcomes, &end, &e) < 0) {
+		log_begin(LOG_WARN, "the outcome of an export could not be noted");
+		log_str("id", t->rs->request->id);
+		log_str("cause", e.cause);
+		log_end();
+	}
+}
+
+static int export_rows(struct app *app, struct response *rs, const struct rows_ask *ask,
+	const struct rows_plan *plan, struct source *source, struct err *e)
+{
+	struct transfer t = { app, rs, { .source = source }, ask->format, ask->digest, "" };
+
+	if (request_is_head(rs->request)) {
+		struct source *at = source;
+
+		if (table_leave(&at, e) < 0)
+			return -1;
+		put_headers(rs, ask, plan);
+		response_empty(rs, 200);
+		return 0;
+	}
+	if (note_begin(&t, e) < 0) {
+		struct source *at = source;
+
+		table_abandon(&at);
+		return -1;
+	}
+	put_headers(rs, ask, plan);
+	int status = run(&t, plan, e);
+
+	note_end(&t, status < 0 ? e : NULL);
+	return status;
+}
+
+static int serve(struct app *app, struct request *rq, struct response *rs,
+	const struct rows_ask *ask, struct err *e)
+{
+	struct source *source = NULL;
+	struct catalog_table table;
+	struct rows_plan plan;
+
+	if (table_find(app, rq, &source, &table, e) < 0 ||
+		rows_plan(app, rs, source, &table, ask, &plan, e) < 0) {
+		table_abandon(&source);
+		return -1;
+	}
+	return export_rows(app, rs, ask, &plan, source, e);
+}
+
+int handle_rows(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	struct rows_ask ask = { 0 };
+
+	if (rows_ask(rq, rs, &ask, e) < 0)
+		return -1;
+	return serve(app, rq, rs, &ask, e);
+}
+
+int handle_export_page(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	struct rows_ask ask = { 0 };
+
+	if (rows_ask_page(rq, &ask, e) < 0)
+		return -1;
+	return serve(app, rq, rs, &ask, e);
+}

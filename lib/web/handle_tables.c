@@ -1,0 +1,150 @@
+/*
+ * The tables that can be exported, and what they look like.
+ */
+#include <string.h>
+
+#include "lib/export/lookup.h"
+#include "lib/web/route.h"
+#include "lib/web/table.h"
+
+static void put_string(struct buf *b, const char *s)
+{
+	buf_put_json(b, s, strlen(s));
+}
+
+static void put_table(struct buf *b, const struct catalog_table *t)
+{
+	buf_puts(b, "{\"key\":");
+	put_string(b, t->key);
+	buf_puts(b, ",\"name\":");
+	put_string(b, t->name);
+	buf_puts(b, ",\"columns\":[");
+	for (size_t i = 0; i < t->columns_n; i++) {
+		buf_puts(b, i ? "," : "");
+		put_string(b, t->columns[i].name);
+	}
+	buf_puts(b, "],\"primary_key\":");
+	if (t->primary_key)
+		put_string(b, t->primary_key->name);
+	else
+		buf_puts(b, "null");
+	buf_putc(b, '}');
+}
+
+/* A registered table that its database does not have is left out, and the log says so. */
+static int put_known_tables(
+	struct app *app, struct request *rq, struct source **at, struct buf *b, struct err *e)
+{
+	const struct settings *s = &app->settings;
+	size_t n = 0;
+
+	buf_puts(b, "{\"tables\":[");
+	for (size_t i = 0; i < s->tables_n; i++) {
+		struct catalog_table t;
+
+		if (table_enter(app, rq, &s->tables[i], at, &t, e) < 0) {
+			if (e->code != ERR_NOT_FOUND)
+				return -1;
+			table_log_missing(&s->tables[i], e);
+			continue;
+		}
+		buf_puts(b, n++ ? "," : "");
+		put_table(b, &t);
+	}
+	buf_printf(b, "],\"count\":%zu}\n", n);
+	return table_leave(at, e);
+}
+
+int handle_tables(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	struct source *source = NULL;
+	struct buf b = { 0 };
+	int status = request_known_params(rq, (const char *const[]){ NULL }, e);
+
+	if (status == 0)
+		status = put_known_tables(app, rq, &source, &b, e);
+	if (status == 0)
+		response_json(rs, 200, &b);
+	else
+		table_abandon(&source);
+	buf_free(&b);
+	return status;
+}
+
+int handle_table(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	struct source *source = NULL;
+	struct catalog_table t;
+	struct buf b = { 0 };
+
+	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0 ||
+		table_find(app, rq, &source, &t, e) < 0 || table_leave(&source, e) < 0) {
+		table_abandon(&source);
+		return -1;
+	}
+	put_table(&b, &t);
+	buf_putc(&b, '\n');
+	response_json(rs, 200, &b);
+	buf_free(&b);
+	return 0;
+}
+
+static void put_field(struct buf *b, const struct field *f)
+{
+	buf_puts(b, "{\"name\":");
+	put_string(b, f->name);
+	buf_printf(b, ",\"type\":\"%s\",\"sourceType\":", type_name(f->type));
+	put_string(b, f->source_type);
+	if (f->type == TYPE_DECIMAL128)
+		buf_printf(b, ",\"precision\":%d,\"scale\":%d", f->precision, f->scale);
+	buf_printf(b, ",\"nullable\":%s}", f->nullable ? "true" : "false");
+}
+
+/* The types that an export would have: the statement is described by the database, with no row asked for. */
+static int describe(struct request *rq, struct source *source, const struct catalog_table *t,
+	struct schema *schema, struct err *e)
+{
+	struct select sel = { .table = t, .limit = 0 };
+	const struct schema *described;
+	struct statement st;
+	struct batch batch;
+
+	if (select_columns(&rq->arena, &sel, NULL, e) < 0)
+		return -1;
+	select_compile(&rq->arena, &sel, &st);
+	if (source_open(source, &st, &described, e) < 0)
+		return -1;
+	/* The source's schema ends with its result; the types are values, the names come from the catalog. */
+	select_name_schema(&rq->arena, &sel, described, schema);
+	batch_init(&batch, described);
+	int r = source_next(source, &batch, e);
+
+	batch_free(&batch);
+	return r < 0 ? -1 : 0;
+}
+
+int handle_table_schema(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	struct source *source = NULL;
+	struct schema schema;
+	struct catalog_table t;
+	struct buf b = { 0 };
+
+	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0 ||
+		table_find(app, rq, &source, &t, e) < 0 ||
+		describe(rq, source, &t, &schema, e) < 0 || table_leave(&source, e) < 0) {
+		table_abandon(&source);
+		return -1;
+	}
+	buf_puts(&b, "{\"table\":");
+	put_string(&b, t.key);
+	buf_puts(&b, ",\"columns\":[");
+	for (size_t i = 0; i < schema.n; i++) {
+		buf_puts(&b, i ? "," : "");
+		put_field(&b, &schema.fields[i]);
+	}
+	buf_puts(&b, "]}\n");
+	response_json(rs, 200, &b);
+	buf_free(&b);
+	return 0;
+}

@@ -1,0 +1,191 @@
+#include "lib/web/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+
+enum { PARAMS_MAX = 100 };
+
+static int hex_value(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* RFC 3986 §2.1; in a query '+' is a space (HTML forms). NULL where it is not well-formed or holds a NUL. */
+static const char *decode(struct arena *a, const char *s, size_t len, bool plus)
+{
+	char *out = arena_alloc(a, len + 1), *to = out;
+
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '%') {
+			int high = len - i > 2 ? hex_value(s[i + 1]) : -1;
+			int low = high >= 0 ? hex_value(s[i + 2]) : -1;
+
+			if (low < 0 || (high == 0 && low == 0))
+				return NULL;
+			*to++ = (char)(high << 4 | low);
+			i += 2;
+		} else {
+			*to++ = plus && s[i] == '+' ? ' ' : s[i];
+		}
+	}
+	*to = '\0';
+	return utf8_valid(out, (size_t)(to - out)) ? out : NULL;
+}
+
+static int read_params(struct request *rq, struct err *e)
+{
+	rq->params = arena_zero(&rq->arena, PARAMS_MAX, sizeof *rq->params);
+	for (const char *p = rq->query, *end; *p; p = *end ? end + 1 : end) {
+		end = strchrnul(p, '&');
+		if (end == p)
+			continue;
+		if (rq->params_n == PARAMS_MAX)
+			return err_set(
+				e, ERR_BAD_REQUEST, "more than %d query parameters", PARAMS_MAX);
+		const char *equals = memchr(p, '=', (size_t)(end - p));
+		const char *name_end = equals ? equals : end;
+		const char *value = equals ? equals + 1 : end;
+		struct request_param param = {
+			decode(&rq->arena, p, (size_t)(name_end - p), true),
+			decode(&rq->arena, value, (size_t)(end - value), true),
+		};
+
+		if (!param.name || !param.value)
+			return err_set(e, ERR_BAD_REQUEST,
+				"the query string is not percent-encoded UTF-8");
+		if (request_param(rq, param.name))
+			return err_set(e, ERR_BAD_REQUEST, "the parameter \"%s\" is given twice",
+				param.name);
+		rq->params[rq->params_n++] = param;
+	}
+	return 0;
+}
+
+int request_init(struct request *rq, FCGX_Request *fcgi, struct err *e)
+{
+	char drop[512];
+
+	*rq = (struct request){ .fcgi = fcgi, .started_us = clock_monotonic_us() };
+	random_uuid7(rq->id);
+	while (FCGX_GetStr(drop, sizeof drop, fcgi->in) > 0)
+		;
+	const char *uri = request_env(rq, "REQUEST_URI");
+	const char *method = request_env(rq, "REQUEST_METHOD");
+	const char *prefix = request_env(rq, "SLUICE_PREFIX");
+	const char *parent = request_env(rq, "HTTP_TRACEPARENT");
+
+	rq->traceparent = parent ? arena_strdup(&rq->arena, parent) : NULL;
+
+	rq->method = arena_strdup(&rq->arena, method ? method : "GET");
+	if (!uri)
+		uri = "/";
+	if (prefix && !strncmp(uri, prefix, strlen(prefix)))
+		uri += strlen(prefix);
+	const char *mark = strchrnul(uri, '?');
+
+	rq->query = arena_strdup(&rq->arena, *mark ? mark + 1 : mark);
+	/* An encoded slash would be taken for one that parts segments, which web servers disagree about too. */
+	if (memmem(uri, (size_t)(mark - uri), "%2F", 3) ||
+		memmem(uri, (size_t)(mark - uri), "%2f", 3)) {
+		rq->path = "";
+		return err_set(e, ERR_BAD_REQUEST, "the path has an encoded slash");
+	}
+	rq->path = decode(&rq->arena, uri, (size_t)(mark - uri), false);
+	if (!rq->path) {
+		rq->path = "";
+		return err_set(e, ERR_BAD_REQUEST, "the path is not percent-encoded UTF-8");
+	}
+	return read_params(rq, e);
+}
+
+void request_reset(struct request *rq)
+{
+	arena_free(&rq->arena);
+	*rq = (struct request){ 0 };
+}
+
+const char *request_env(const struct request *rq, const char *name)
+{
+	return FCGX_GetParam(name, rq->fcgi->envp);
+}
+
+const char *request_param(const struct request *rq, const char *name)
+{
+	for (size_t i = 0; i < rq->params_n; i++)
+		if (!strcmp(rq->params[i].name, name))
+			return rq->params[i].value;
+	return NULL;
+}
+
+int request_int(const struct request *rq, const char *name, int64_t least, int64_t most,
+	int64_t missing, int64_t *value, struct err *e)
+{
+	const char *text = request_param(rq, name);
+	char *end;
+
+	*value = missing;
+	if (!text)
+		return 0;
+	errno = 0;
+	long long n = strtoll(text, &end, 10);
+
+	if (text[strspn(text, "-0123456789")] != '\0' || end == text || *end || errno ||
+		n < least || n > most)
+		return err_set(e, ERR_BAD_REQUEST, "%s must be a whole number from %lld to %lld",
+			name, (long long)least, (long long)most);
+	*value = n;
+	return 0;
+}
+
+int request_known_params(const struct request *rq, const char *const names[], struct err *e)
+{
+	for (size_t i = 0; i < rq->params_n; i++) {
+		size_t k = 0;
+
+		while (names[k] && strcmp(names[k], rq->params[i].name))
+			k++;
+		if (!names[k])
+			return err_set(
+				e, ERR_BAD_REQUEST, "unknown parameter \"%s\"", rq->params[i].name);
+	}
+	return 0;
+}
+
+bool request_is_head(const struct request *rq)
+{
+	return !strcmp(rq->method, "HEAD");
+}
+
+/* version "-" trace-id "-" parent-id "-" flags, ids not 0; versions above 00 may go on behind another
+ * dash, ff is none. */
+static bool is_traceparent(const char *s)
+{
+	static const char shape[] = "00-00000000000000000000000000000000-0000000000000000-00";
+	size_t len = sizeof shape - 1;
+
+	for (size_t i = 0; i < len; i++)
+		if (shape[i] == '-' ? s[i] != '-' : !s[i] || !strchr("0123456789abcdef", s[i]))
+			return false;
+	if (s[len] != '\0' && (s[len] != '-' || !strncmp(s, "00", 2)))
+		return false;
+	return strncmp(s, "ff", 2) && strspn(s + 3, "0") < 32 && strspn(s + 36, "0") < 16;
+}
+
+const char *request_trace_id(struct request *rq)
+{
+	char id[33], *to = id;
+
+	if (rq->traceparent && is_traceparent(rq->traceparent))
+		return arena_strndup(&rq->arena, rq->traceparent + 3, 32);
+	for (const char *p = rq->id; *p; p++)
+		if (*p != '-')
+			*to++ = *p;
+	*to = '\0';
+	return arena_strdup(&rq->arena, id);
+}

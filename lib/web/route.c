@@ -1,0 +1,202 @@
+#include "lib/web/route.h"
+
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/sink/fcgi.h"
+
+const struct route routes[] = {
+	{ "GET", "/", handle_service, ROUTE_PUBLIC, "service, version, features" },
+	{ "GET", "/health", handle_health, ROUTE_PUBLIC, "alive" },
+	{ "GET", "/api/v1/health", handle_health, ROUTE_PUBLIC, "alive" },
+	{ "GET", "/tables", handle_tables, 0, "the tables that can be exported" },
+	{ "GET", "/api/v1/tables", handle_tables, 0, "the tables that can be exported" },
+	{ "GET", "/api/v1/tables/{table}", handle_table, 0, "one table" },
+	{ "GET", "/api/v1/tables/{table}/schema", handle_table_schema, 0, "its columns and types" },
+	{ "GET", "/api/v1/tables/{table}/rows{suffix}", handle_rows, 0, "its rows, as a stream" },
+	{ "GET", "/export/{table}", handle_export_page, 0, "one page of its rows as NDJSON" },
+	{ "GET", "/api/v1/exports/{id}", handle_export, 0, "how an export ended" },
+	{ NULL, NULL, NULL, 0, NULL },
+};
+
+/* Whether the path fits the pattern; fills captures (NULL where there are none). */
+static bool match(struct request *rq, const char *pattern)
+{
+	const char *path = rq->path;
+	size_t n = 0;
+
+	rq->captures[0] = rq->captures[1] = NULL;
+	for (; *pattern; pattern++) {
+		if (*pattern != '{') {
+			if (*pattern != *path++)
+				return false;
+			continue;
+		}
+		size_t len = strcspn(path, "/");
+
+		if (len == 0 && pattern[-1] == '/')
+			return false;
+		rq->captures[n++] = arena_strndup(&rq->arena, path, len);
+		path += len;
+		pattern = strchr(pattern, '}');
+	}
+	return *path == '\0';
+}
+
+static bool method_fits(const struct request *rq, const struct route *r)
+{
+	return !strcmp(rq->method, r->method) || (request_is_head(rq) && !strcmp(r->method, "GET"));
+}
+
+static const struct route *find(struct request *rq, struct response *rs, struct err *e)
+{
+	const struct route *other = NULL;
+
+	for (const struct route *r = routes; r->pattern; r++) {
+		if (!match(rq, r->pattern))
+			continue;
+		if (method_fits(rq, r))
+			return r;
+		other = r;
+	}
+	if (!other) {
+		err_set(e, ERR_NOT_FOUND, "there is nothing at this path");
+		return NULL;
+	}
+	/* So far every path has one method. */
+	response_header(
+		rs, "Allow", "%s%s", other->method, strcmp(other->method, "GET") ? "" : ", HEAD");
+	err_set(e, ERR_METHOD, "this path does not take %s", rq->method);
+	return NULL;
+}
+
+static void put_rate_headers(struct response *rs, const struct rate *r)
+{
+	long long limit = r->limit, left = r->remaining, reset = r->reset_s;
+
+	if (r->limit == 0)
+		return;
+	response_header(
+		rs, "RateLimit-Policy", "\"default\";q=%lld;w=%lld", limit, (long long)r->window_s);
+	response_header(rs, "RateLimit", "\"default\";r=%lld;t=%lld", left, reset);
+	response_header(rs, "X-RateLimit-Limit", "%lld", limit);
+	response_header(rs, "X-RateLimit-Remaining", "%lld", left);
+	response_header(rs, "X-RateLimit-Reset", "%lld", reset);
+}
+
+/* Count the request for the principal, or for the address of a caller without a valid token. */
+static int take_rate(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	const char *address = request_env(rq, "REMOTE_ADDR");
+	const char *subject = rq->principal.subject;
+	struct rate rate;
+
+	rate_take(app->rates,
+		arena_printf(&rq->arena, "%s:%s", subject ? "sub" : "addr",
+			subject   ? subject
+			: address ? address
+				  : ""),
+		&rate);
+	put_rate_headers(rs, &rate);
+	if (rate.allowed)
+		return 0;
+	response_header(rs, "Retry-After", "%lld", (long long)rate.reset_s);
+	return err_set(e, ERR_RATE, "more than %lld requests in %lld s; try again in %lld s",
+		(long long)rate.limit, (long long)rate.window_s, (long long)rate.reset_s);
+}
+
+/* RFC 6750 §3; the text holds no quotes or backslashes that would end the quoted string. */
+static void put_challenge(struct response *rs, const struct err *e, bool had_token)
+{
+	struct buf text = { 0 };
+
+	for (const char *p = e->text; *p; p++)
+		buf_putc(&text, *p == '"' || *p == '\\' ? '\'' : *p);
+	if (had_token)
+		response_header(rs, "WWW-Authenticate",
+			"Bearer realm=\"sluice\", error=\"invalid_token\", "
+			"error_description=\"%s\"",
+			buf_str(&text));
+	else
+		response_header(rs, "WWW-Authenticate", "Bearer realm=\"sluice\"");
+	buf_free(&text);
+}
+
+static int admit(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	const char *authorization = request_env(rq, "HTTP_AUTHORIZATION");
+	struct err refused;
+
+	if (authorization && !*authorization)
+		authorization = NULL;
+	int status =
+		verifier_check(app->verifier, authorization, &rq->arena, &rq->principal, &refused);
+
+	if (status < 0)
+		rq->principal = (struct principal){ 0 };
+	if (take_rate(app, rq, rs, e) < 0)
+		return -1;
+	if (status < 0) {
+		if (refused.code == ERR_UNAUTHORIZED)
+			put_challenge(rs, &refused, authorization != NULL);
+		*e = refused;
+	}
+	return status;
+}
+
+static int serve(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	const struct route *r = find(rq, rs, e);
+
+	if (!r)
+		return -1;
+	rq->route = r->pattern;
+	if (!(r->flags & ROUTE_PUBLIC) && admit(app, rq, rs, e) < 0)
+		return -1;
+	return r->handler(app, rq, rs, e);
+}
+
+static void log_request(const struct request *rq, const struct response *rs, const struct err *e)
+{
+	const struct err_info *info = err_info(e->code);
+
+	log_begin((enum log_level)info->level, "request");
+	log_str("id", rq->id);
+	log_str("traceparent", rq->traceparent);
+	log_str("method", rq->method);
+	log_str("route", rq->route);
+	log_str("sub", rq->principal.subject);
+	log_str("table", rq->table);
+	log_int("status", rs->status);
+	log_int("rows", (int64_t)rq->rows);
+	log_int("bytes", (int64_t)rs->bytes);
+	log_int("ms", (clock_monotonic_us() - rq->started_us) / 1000);
+	log_str("outcome", rs->state == RESPONSE_ABORTED ? "aborted" : info->name);
+	if (e->code != ERR_NONE)
+		log_str("error", e->text);
+	if (e->code != ERR_NONE && e->cause[0])
+		log_str("cause", e->cause);
+	log_end();
+}
+
+void route_serve(struct app *app, FCGX_Request *fcgi)
+{
+	struct err e = { 0 };
+	struct request rq;
+	struct response rs;
+	int status = request_init(&rq, fcgi, &e);
+
+	response_init(&rs, &rq);
+	if (status == 0)
+		status = serve(app, &rq, &rs, &e);
+	if (status < 0) {
+		response_abort(&rs);
+		if (rs.state == RESPONSE_HEAD)
+			response_problem(&rs, &e);
+	}
+	fcgi_release(fcgi, rs.state == RESPONSE_ABORTED);
+	log_request(&rq, &rs, &e);
+	response_free(&rs);
+	request_reset(&rq);
+}

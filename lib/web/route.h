@@ -1,0 +1,40 @@
+/*
+ * Routes: a table of method, pattern and handler; the dispatcher finds the row, asks who calls, and answers
+ * what the handler could not.
+ *
+ * A pattern is segments between slashes; {name} stands for one segment, or for the rest of one behind a literal
+ * ("rows{suffix}"), and is handed over in request.captures.
+ */
+#ifndef SLUICE_WEB_ROUTE_H
+#define SLUICE_WEB_ROUTE_H
+
+#include "lib/web/app.h"
+#include "lib/web/request.h"
+#include "lib/web/response.h"
+
+/* Answers the request: 0 when the response has been given (or aborted), -1 with the error to answer with. */
+typedef int route_handler(struct app *app, struct request *rq, struct response *rs, struct err *e);
+
+enum route_flags { ROUTE_PUBLIC = 1 /* no token, no rate limit */ };
+
+struct route {
+	const char *method; /* GET answers HEAD too */
+	const char *pattern;
+	route_handler *handler;
+	unsigned flags;
+	const char *help;
+};
+
+/* Ends with a NULL pattern. */
+extern const struct route routes[];
+
+/* Serve one request from its first byte to its log line. */
+void route_serve(struct app *app, FCGX_Request *fcgi);
+
+/* One handler file per resource. */
+route_handler handle_service, handle_health;                    /* handle_service.c */
+route_handler handle_tables, handle_table, handle_table_schema; /* handle_tables.c */
+route_handler handle_rows, handle_export_page;                  /* handle_rows.c */
+route_handler handle_export;                                    /* handle_exports.c */
+
+#endif

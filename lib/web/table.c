@@ -1,0 +1,55 @@
+#include "lib/web/table.h"
+
+#include "lib/base/log.h"
+#include "lib/export/lookup.h"
+
+int table_leave(struct source **at, struct err *e)
+{
+	struct source *s = *at;
+
+	*at = NULL;
+	return s ? source_end(s, e) : 0;
+}
+
+void table_abandon(struct source **at)
+{
+	struct err ignored; /* the caller has a better one */
+
+	table_leave(at, &ignored);
+}
+
+void table_log_missing(const struct settings_table *settings, const struct err *e)
+{
+	log_begin(LOG_WARN, "a registered table is not available");
+	log_str("table", settings->key);
+	log_str("cause", e->cause);
+	log_end();
+}
+
+int table_enter(struct app *app, struct request *rq, const struct settings_table *settings,
+	struct source **at, struct catalog_table *t, struct err *e)
+{
+	struct source *s = app_source(app, settings, rq->fcgi->ipcFd);
+
+	if (*at != s) {
+		if (table_leave(at, e) < 0 || source_begin(s, rq->id, e) < 0)
+			return -1;
+		*at = s;
+	}
+	return lookup_table(s, &rq->arena, settings, t, e);
+}
+
+int table_find(struct app *app, struct request *rq, struct source **at, struct catalog_table *t,
+	struct err *e)
+{
+	const struct settings_table *settings = settings_table(&app->settings, rq->captures[0]);
+
+	if (!settings)
+		return err_set(e, ERR_NOT_FOUND, "there is no table \"%s\"", rq->captures[0]);
+	rq->table = settings->key;
+	if (table_enter(app, rq, settings, at, t, e) == 0)
+		return 0;
+	if (e->code == ERR_NOT_FOUND)
+		table_log_missing(settings, e);
+	return -1;
+}

@@ -1,0 +1,1 @@
+"""What the bench stands on: the machine, the servers, timed contests, tables to print."""

@@ -1,0 +1,71 @@
+"""Whole tables, against those who do the same: psql, the server alone, a Node server."""
+
+import json
+import time
+
+from harness import client
+
+from . import contest, servers
+
+
+class Export:
+    """A table through the web server to curl: timed from curl's start to its end, then held against the outcome
+    that Sluice keeps."""
+
+    def __init__(self, site, token, table, suffix, rows):
+        self.site, self.token, self.rows = site, token, rows
+        says = "%{size_download} %header{sluice-export-id}"
+        self.command = servers.curl(f"{site.url}/api/v1/tables/{table}/rows.{suffix}", token, ["-w", says])
+
+    def seconds(self):
+        start = time.perf_counter()
+        said = contest.pipeline(self.command)
+        taken = time.perf_counter() - start
+        size, export = said.decode().split()
+        outcome = client.curl(f"{self.site.url}/api/v1/exports/{export}", self.token).json()
+        found = (outcome.get("state"), outcome.get("rows"), outcome.get("bytes"))
+        if found != ("succeeded", self.rows, int(size)):
+            raise RuntimeError(f"{self.rows} rows were there, {size} bytes came: {json.dumps(outcome)}")
+        return taken
+
+
+def psql(database, sql):
+    return ["psql", "-X", "-q", "-d", database.conninfo("postgres"), "-c", sql]
+
+
+def copy_csv(database, table):
+    """What people use today."""
+    return contest.Command(psql(database, f"copy {table} to stdout csv"), ["sh", "-c", "exec cat >/dev/null"])
+
+
+def copy_json(database, table):
+    return contest.Command(psql(database, f"copy (select row_to_json(t) from {table} t) to stdout"),
+                           ["sh", "-c", "exec cat >/dev/null"])
+
+
+def floor(database, table):
+    """The server alone: nothing leaves it, and nothing is spelled out."""
+    return contest.Command(psql(database, f"copy {table} to '/dev/null' (format binary)"))
+
+
+def measure(bench, table, json_target, node=None):
+    """The lines of one sample table."""
+    database, site, token, rows = bench.database, bench.site, bench.token, bench.options.rows
+    database.prewarm(table)
+    contestants = {
+        f"CSV of {table}": Export(site, token, table, "csv", rows),
+        f"psql, CSV of {table}": copy_csv(database, table),
+        f"server alone, {table}": floor(database, table),
+        f"NDJSON of {table}": Export(site, token, table, "ndjson", rows),
+        f"psql, JSON of {table}": copy_json(database, table),
+    }
+    if node:
+        contestants[f"Node, CSV of {table}"] = contest.Command(servers.curl(node.url(table)))
+    csv, by_copy, alone, ndjson, by_json, *by_node = contest.contest(
+        contestants, bench.options.runs, bench.watch, bench.say).values()
+    lines = bench.table
+    lines.faster(f"CSV of {table}", csv, by_copy, "psql copy csv", 1.65)
+    lines.faster(f"NDJSON of {table}", ndjson, by_json, "psql copy row_to_json", json_target)
+    lines.slower(f"CSV of {table}, times the floor", csv, alone, "copy to /dev/null, binary", 1.2)
+    if by_node:
+        lines.faster(f"CSV of {table}", csv, by_node[0], "Node, csv-stringify")

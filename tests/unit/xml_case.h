@@ -1,0 +1,67 @@
+/*
+ * What the tests of the XML format share: the format in three builds (row_formats.h), and what
+ * stands about its rows.
+ */
+#ifndef SLUICE_TESTS_XML_CASE_H
+#define SLUICE_TESTS_XML_CASE_H
+
+#include "tests/unit/row_formats.h"
+
+#include "lib/format/xml.h"
+#include "tests/unit/xml_judge.h"
+
+#define HEAD                                                                                       \
+	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"                                             \
+	"<table xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\n"
+#define TAIL "</table>\n"
+#define NIL  " xsi:nil=\"true\"/>"
+
+/* tests/unit/xml_{tiny,portable}.c */
+struct format *xml_new_tiny(struct sink *out, const char *root, const char *row);
+struct format *xml_new_portable(struct sink *out, const char *root, const char *row);
+
+static struct format *xml_as_it_is(struct sink *out)
+{
+	return xml_new(out, NULL, NULL);
+}
+
+static struct format *xml_tiny(struct sink *out)
+{
+	return xml_new_tiny(out, NULL, NULL);
+}
+
+static struct format *xml_portable(struct sink *out)
+{
+	return xml_new_portable(out, NULL, NULL);
+}
+
+static format_maker *const makers[] = { xml_as_it_is, xml_tiny, xml_portable, NULL };
+
+/* All builds write the rows of `expected` between HEAD and TAIL, with unused memory behind the
+ * values and without. */
+static inline void expect_rows(
+	const struct schema *schema, struct batch *b, const char *expected, size_t len)
+{
+	struct buf all = { 0 };
+
+	buf_puts(&all, HEAD);
+	buf_put(&all, expected, len);
+	buf_puts(&all, TAIL);
+	expect_bytes(makers, schema, b, all.data, all.len);
+	cut_columns(b);
+	expect_bytes(makers, schema, b, all.data, all.len);
+	buf_free(&all);
+}
+
+/* What the first build writes; freed by the caller. */
+static inline struct buf written(const struct schema *schema, const struct batch *b)
+{
+	struct memory_sink *m = run_format(makers[0], schema, b, 1, UINT64_MAX);
+	struct buf text = m->bytes;
+
+	m->bytes = (struct buf){ 0 };
+	sink_free(&m->base);
+	return text;
+}
+
+#endif

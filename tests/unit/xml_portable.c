@@ -1,0 +1,18 @@
+/*
+ * The xml format without SSE2, and with a buffer so small that every value crosses its edges.
+ */
+#define BLOCK_PORTABLE
+#define ROW_OUT_FLUSH        16
+#define ROW_OUT_SPAN         12
+#define xml_new              xml_new_portable
+#define xml_set_table        xml_set_table_portable
+#define xml_json_free        xml_json_free_portable
+#define xml_json_put         xml_json_put_portable
+#define xml_text_escape      xml_text_escape_portable
+#define xml_text_escape_long xml_text_escape_long_portable
+#define xml_text_next        xml_text_next_portable
+#define xml_text_put         xml_text_put_portable
+
+#include "lib/format/xml_text.c"
+#include "lib/format/xml_json.c"
+#include "lib/format/xml.c"
