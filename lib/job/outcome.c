@@ -176,13 +176,25 @@ static void error_json(struct buf *b, const struct err *e)
 	buf_putc(b, '}');
 }
 
+/* Only once the end is committed: the lock is let go of at once, and a reader must not find it free beside a row that
+ * still says running. */
+static void unlock(struct outcome_store *o)
+{
+	const char *params[] = { o->lock };
+	struct err ignored; /* without a session there is no lock */
+	PGresult *r = run(o, "SELECT pg_advisory_unlock($1::bigint)", params, 1, &ignored);
+
+	if (!r)
+		disconnect(o);
+	PQclear(r);
+}
+
 int outcome_end(struct outcome_store *o, const struct outcome_end *end, struct err *e)
 {
 	static const char sql[] =
-		"WITH ended AS (UPDATE sluice.outcomes SET state = $2, ended = clock_timestamp(),"
+		"UPDATE sluice.outcomes SET state = $2, ended = clock_timestamp(),"
 		" rows = $3::bigint, bytes = $4::bigint, sha256 = $5, error = $6::jsonb"
-		" WHERE id = $1::uuid RETURNING 1)"
-		" SELECT pg_advisory_unlock($7::bigint) FROM ended";
+		" WHERE id = $1::uuid";
 	struct buf problem = { 0 };
 	char rows[24], bytes[24];
 
@@ -191,16 +203,19 @@ int outcome_end(struct outcome_store *o, const struct outcome_end *end, struct e
 	if (end->err)
 		error_json(&problem, end->err);
 	const char *params[] = { end->id, end->err ? "failed" : "succeeded", rows, bytes,
-		end->sha256, end->err ? buf_str(&problem) : NULL, o->lock };
-	PGresult *r = run(o, sql, params, 7, e);
+		end->sha256, end->err ? buf_str(&problem) : NULL };
+	PGresult *r = run(o, sql, params, 6, e);
 
 	buf_free(&problem);
 	PQclear(r);
-	return r ? 0 : -1;
+	if (!r)
+		return -1;
+	unlock(o);
+	return 0;
 }
 
-int outcome_read(struct outcome_store *o, const char *id, const char *subject, struct buf *json,
-	struct err *e)
+/* The outcome's JSON and whether its process has died; NULL on failure, no row when there is none. */
+static PGresult *look(struct outcome_store *o, const char *id, const char *subject, struct err *e)
 {
 	/* A bigint's advisory lock shows as two halves (pg_locks, objsubid 1). */
 	static const char sql[] =
@@ -213,15 +228,27 @@ int outcome_read(struct outcome_store *o, const char *id, const char *subject, s
 		"   'type', 'urn:sluice:problem:internal', 'title', 'Internal error', 'status', "
 		"500,"
 		"   'detail', 'the process that served the export died') ELSE error END,"
-		" 'expiresAt', expires)::text"
+		" 'expiresAt', expires)::text, died"
 		" FROM (SELECT *, state = 'running' AND NOT EXISTS (SELECT FROM pg_locks l"
 		"   JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()"
 		"   WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
 		"   AND (classid::bigint << 32 | objid::bigint) = lock_key) AS died"
 		"  FROM sluice.outcomes WHERE id = $1::uuid AND sub = $2 AND expires > now()) o";
 	const char *params[] = { id, subject };
-	PGresult *r = run(o, sql, params, 2, e);
 
+	return run(o, sql, params, 2, e);
+}
+
+int outcome_read(struct outcome_store *o, const char *id, const char *subject, struct buf *json,
+	struct err *e)
+{
+	PGresult *r = look(o, id, subject, e);
+
+	/* pg_locks is read later than the row: an export that ended in between looks dead, once. */
+	if (PQntuples(r) == 1 && *PQgetvalue(r, 0, 1) == 't') {
+		PQclear(r);
+		r = look(o, id, subject, e);
+	}
 	if (!r)
 		return -1;
 	bool found = PQntuples(r) == 1;

@@ -11,6 +11,12 @@ import time
 # Times as long as expected is soon enough: the sanitizer build is slow, and slowest when it ends.
 PATIENCE = float(os.environ.get("SLUICE_PATIENCE", "1"))
 
+# A shell that runs the tests in its background has them ignore these, and a process hands on what it ignores: a server
+# would be deaf to them until it has set its own handlers.
+for deaf, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(deaf) == signal.SIG_IGN:
+        signal.signal(deaf, handler)
+
 
 def is_root():
     return os.geteuid() == 0
