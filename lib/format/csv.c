@@ -10,7 +10,8 @@
 
 struct csv {
 	struct format base;
-	const struct schema *schema; /* borrowed */
+	const struct schema *schema;   /* borrowed */
+	struct format_options options; /* its strings are borrowed */
 	struct row_out out;
 };
 
@@ -217,11 +218,32 @@ static void free_csv(struct format *f)
 	free(f);
 }
 
-struct format *csv_new(struct sink *out)
+static struct format *new (struct sink *out, const struct format_options *options, bool is_tsv)
 {
 	static const struct format_ops ops = { begin, put_batch, end, free_csv };
 	struct csv *csv = mem_zero(1, sizeof *csv);
 
 	csv->base = (struct format){ &ops, out };
+	if (options)
+		csv->options = *options;
+	else
+		format_options_init(&csv->options, is_tsv);
 	return &csv->base;
+}
+
+struct format *csv_new(struct sink *out, const struct format_options *options)
+{
+	return new (out, options, false);
+}
+
+struct format *tsv_new(struct sink *out, const struct format_options *options)
+{
+	return new (out, options, true);
+}
+
+struct format_written csv_written(const struct field *field, const struct format_options *options)
+{
+	(void)options;
+	(void)field;
+	return (struct format_written){ "text", NULL };
 }

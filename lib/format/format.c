@@ -10,7 +10,9 @@ static const struct format_type csv = {
 	.media = "text/csv; charset=utf-8",
 	.accept = "text/csv",
 	.traits = FORMAT_ENCODABLE,
+	.families = FAMILY_DELIMITED,
 	.new = csv_new,
+	.written = csv_written,
 };
 
 static const struct format_type ndjson = {
@@ -19,10 +21,23 @@ static const struct format_type ndjson = {
 	.media = "application/x-ndjson",
 	.accept = "application/x-ndjson,application/jsonl,application/ndjson",
 	.traits = FORMAT_ENCODABLE,
+	.families = FAMILY_JSON,
 	.new = ndjson_new,
+	.written = json_written,
 };
 
-const struct format_type *const format_types[] = { &csv, &ndjson, NULL };
+static const struct format_type xml = {
+	.name = "xml",
+	.suffix = "xml",
+	.media = "application/xml",
+	.accept = "application/xml,text/xml",
+	.traits = FORMAT_ENCODABLE,
+	.families = FAMILY_XML,
+	.new = xml_new,
+	.written = xml_written,
+};
+
+const struct format_type *const format_types[] = { &csv, &ndjson, &xml, NULL };
 
 const struct format_type *format_by_suffix(const char *suffix)
 {

@@ -2,7 +2,7 @@
  * Format: how rows look. One file (or folder) per format, one row in the table (format.c).
  *
  * Order of calls:  new  begin  batch*  end  free.
- *	new      checks the options; takes nothing, borrows the sink until free
+ *	new      borrows the sink and the options until free
  *	begin    the schema is borrowed until free; writes what stands before the first row
  *	batch    writes every row of the batch; the batch is borrowed for the call
  *	end      only after success: closing brackets and footers live here
@@ -13,6 +13,7 @@
 #define SLUICE_FORMAT_FORMAT_H
 
 #include "lib/base/err.h"
+#include "lib/format/options.h"
 #include "lib/rows/batch.h"
 #include "lib/sink/sink.h"
 
@@ -36,13 +37,24 @@ enum format_traits {
 	FORMAT_SEEKABLE = 4   /* needs a sink that can seek */
 };
 
+/* How a format writes a column. */
+struct format_written {
+	const char *type; /* as the format has it: "number", "string", "xs:decimal" */
+	const char *
+		lossy; /* what of the value does not arrive, as the end of a sentence; NULL: nothing */
+};
+
 struct format_type {
 	const char *name;   /* in the API: "csv" */
 	const char *suffix; /* of files and routes: "csv" */
 	const char *media;  /* as sent: "text/csv; charset=utf-8; header=present" */
 	const char *accept; /* media types that ask for it, comma separated, without parameters */
 	unsigned traits;
-	struct format *(*new)(struct sink *out); /* never NULL */
+	unsigned families; /* FAMILY_*: the options it takes */
+	/* options: NULL for what the format gets that is asked for nothing; never returns NULL */
+	struct format *(*new)(struct sink *out, const struct format_options *options);
+	struct format_written (*written)(
+		const struct field *field, const struct format_options *options);
 };
 
 /* NULL-terminated, the default first. */

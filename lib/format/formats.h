@@ -6,7 +6,14 @@
 
 #include "lib/format/format.h"
 
-struct format *csv_new(struct sink *out);
-struct format *ndjson_new(struct sink *out);
+struct format *csv_new(struct sink *out, const struct format_options *options);
+struct format *tsv_new(struct sink *out, const struct format_options *options);
+struct format_written csv_written(const struct field *field, const struct format_options *options);
+
+struct format *ndjson_new(struct sink *out, const struct format_options *options);
+struct format_written json_written(const struct field *field, const struct format_options *options);
+
+struct format *xml_new(struct sink *out, const struct format_options *options);
+struct format_written xml_written(const struct field *field, const struct format_options *options);
 
 #endif

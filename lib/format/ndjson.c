@@ -205,11 +205,25 @@ static void free_ndjson(struct format *f)
 	free(nd);
 }
 
-struct format *ndjson_new(struct sink *out)
+struct format *ndjson_new(struct sink *out, const struct format_options *options)
 {
 	static const struct format_ops ops = { begin, put_batch, end, free_ndjson };
 	struct ndjson *nd = mem_zero(1, sizeof *nd);
 
+	(void)options;
 	nd->base = (struct format){ &ops, out };
 	return &nd->base;
+}
+
+struct format_written json_written(const struct field *field, const struct format_options *options)
+{
+	(void)options;
+	switch (field->type) {
+	case TYPE_BOOL: return (struct format_written){ "boolean", NULL };
+	case TYPE_INT16:
+	case TYPE_INT32:
+	case TYPE_INT64: return (struct format_written){ "number", NULL };
+	case TYPE_JSON: return (struct format_written){ "any", NULL };
+	default: return (struct format_written){ "string", NULL };
+	}
 }

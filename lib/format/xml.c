@@ -1,6 +1,7 @@
 #include "lib/format/xml.h"
 
 #include "lib/format/block.h"
+#include "lib/format/formats.h"
 #include "lib/format/row_out.h"
 #include "lib/format/text.h"
 #include "lib/format/xml_json.h"
@@ -227,17 +228,25 @@ void xml_set_table(struct format *f, const char *name)
 	buf_free(&text);
 }
 
-struct format *xml_new(struct sink *out, const char *root, const char *row)
+struct format *xml_new(struct sink *out, const struct format_options *options)
 {
 	static const struct format_ops ops = { begin, put_batch, end, free_xml };
 	struct xml *x = mem_zero(1, sizeof *x);
 
 	x->base = (struct format){ &ops, out };
 	x->attributes = "";
-	x->root = map_name(&x->arena, root ? root : XML_ROOT);
-	row = map_name(&x->arena, row ? row : XML_ROW);
+	x->root = map_name(&x->arena, options && options->root ? options->root : XML_ROOT);
+	const char *row = map_name(&x->arena, options && options->row ? options->row : XML_ROW);
+
 	x->row = arena_printf(&x->arena, "<%s>", row);
 	x->row_open = make_tag(&x->arena, x->row, "", "", "");
 	x->row_close = make_tag(&x->arena, "", "</", row, ">\n");
 	return &x->base;
+}
+
+struct format_written xml_written(const struct field *field, const struct format_options *options)
+{
+	(void)options;
+	(void)field;
+	return (struct format_written){ "xs:string", NULL };
 }

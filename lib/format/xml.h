@@ -22,11 +22,9 @@
 
 #include "lib/format/format.h"
 
+/* What root and row elements are called where the options do not say; those are mapped as the columns' names are. */
 #define XML_ROOT "table"
 #define XML_ROW  "row"
-
-/* The names of the root and row elements, mapped as the columns' are; NULL: XML_ROOT, XML_ROW. */
-struct format *xml_new(struct sink *out, const char *root, const char *row);
 
 /* The root's attribute `name`, not given unless this is called, before begin. Of an XML format
  * alone. */

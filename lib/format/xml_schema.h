@@ -7,7 +7,7 @@
 #include "lib/base/mem.h"
 #include "lib/rows/schema.h"
 
-/* The schema document, appended; root and row as xml_new takes them. A field must be nullable if
+/* The schema document, appended; root and row as in the options of the format. A field must be nullable if
  * it has a NULL; one of JSON, which has a null of its own, is so always. */
 void xml_schema(struct buf *out, const struct schema *s, const char *root, const char *row);
 

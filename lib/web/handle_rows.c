@@ -74,15 +74,14 @@ struct transfer {
 	struct app *app;
 	struct response *rs;
 	struct pump pump;
-	const struct format_type *format;
-	bool digest;
+	const struct rows_ask *ask;
 	char sha256[DIGEST_HEX];
 };
 
 static int pump_into(struct transfer *t, struct sink *out, struct err *e)
 {
 	t->pump.sink = out;
-	t->pump.format = t->format->new (out);
+	t->pump.format = t->ask->format->new (out, &t->ask->options);
 	int status = pump_run(&t->pump, e);
 
 	format_free(t->pump.format);
@@ -94,11 +93,11 @@ static int stream(struct transfer *t, struct err *e)
 {
 	struct sink *out = response_stream(t->rs, 200);
 
-	if (t->digest)
+	if (t->ask->digest)
 		out = response_wrap(t->rs, digest_sink_new);
 	if (pump_into(t, out, e) < 0)
 		return -1;
-	return response_finish(t->rs, t->digest ? t->sha256 : NULL, e);
+	return response_finish(t->rs, t->ask->digest ? t->sha256 : NULL, e);
 }
 
 static int send_spooled(struct transfer *t, struct sink *file, struct err *e)
@@ -118,12 +117,12 @@ static int spool(struct transfer *t, struct err *e)
 		source_cancel(t->pump.source); /* else the query would run on for nobody */
 		return -1;
 	}
-	struct sink *out = t->digest ? digest_sink_new(file) : file;
+	struct sink *out = t->ask->digest ? digest_sink_new(file) : file;
 	int status = pump_into(t, out, e);
 
 	if (status == 0)
 		status = sink_finish(out, e);
-	if (status == 0 && t->digest)
+	if (status == 0 && t->ask->digest)
 		digest_sink_hex(out, t->sha256);
 	if (status == 0)
 		status = send_spooled(t, file, e);
@@ -153,7 +152,7 @@ static int note_begin(struct transfer *t, struct err *e)
 {
 	struct request *rq = t->rs->request;
 	struct outcome_begin begin = { rq->id, rq->principal.subject, rq->route, rq->table,
-		t->format->name };
+		t->ask->format->name };
 
 	response_header(t->rs, "Sluice-Export-Id", "%s", rq->id);
 	return t->app->outcomes ? outcome_begin(t->app->outcomes, &begin, e) : 0;
@@ -177,7 +176,7 @@ static void note_end(struct transfer *t, const struct err *failure)
 static int export_rows(struct app *app, struct response *rs, const struct rows_ask *ask,
 	const struct rows_plan *plan, struct source *source, struct err *e)
 {
-	struct transfer t = { app, rs, { .source = source }, ask->format, ask->digest, "" };
+	struct transfer t = { app, rs, { .source = source }, ask, "" };
 
 	if (request_is_head(rs->request)) {
 		struct source *at = source;
@@ -219,17 +218,21 @@ static int serve(struct app *app, struct request *rq, struct response *rs,
 int handle_rows(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
 	struct rows_ask ask = { 0 };
+	int status = rows_ask(rq, rs, &ask, e);
 
-	if (rows_ask(rq, rs, &ask, e) < 0)
-		return -1;
-	return serve(app, rq, rs, &ask, e);
+	if (status == 0)
+		status = serve(app, rq, rs, &ask, e);
+	rows_ask_free(&ask);
+	return status;
 }
 
 int handle_export_page(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
 	struct rows_ask ask = { 0 };
+	int status = rows_ask_page(rq, &ask, e);
 
-	if (rows_ask_page(rq, &ask, e) < 0)
-		return -1;
-	return serve(app, rq, rs, &ask, e);
+	if (status == 0)
+		status = serve(app, rq, rs, &ask, e);
+	rows_ask_free(&ask);
+	return status;
 }

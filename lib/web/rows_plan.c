@@ -1,5 +1,6 @@
 #include "lib/web/rows_plan.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "lib/export/lookup.h"
@@ -30,14 +31,43 @@ static int ask_page(const struct request *rq, struct rows_ask *ask, struct err *
 	return 0;
 }
 
-static int ask_common(const struct request *rq, struct rows_ask *ask, struct err *e)
+static const char *get_param(const void *from, const char *name)
 {
-	static const char *const known[] = { "columns", "limit", "page", "total_pages", "bounds",
-		"digest", NULL };
+	return request_param(from, name);
+}
 
+static int ask_options(struct request *rq, struct rows_ask *ask, struct err *e)
+{
+	format_options_init(&ask->options, !strcmp(ask->format->name, "tsv"));
+	return format_options_read(
+		&ask->options, ask->format->families, get_param, rq, &rq->arena, e);
+}
+
+/* The parameters of every route for rows, and every option: one of another format gets an error of its own. */
+static int check_params(struct request *rq, struct err *e)
+{
+	static const char *const common[] = { "columns", "limit", "page", "total_pages", "bounds",
+		"digest" };
+	enum { COMMON = sizeof common / sizeof common[0], MOST = 64 };
+	const char *known[MOST];
+	size_t n = COMMON;
+
+	memcpy(known, common, sizeof common);
+	for (const struct format_option *o = format_option_table; o->name; o++) {
+		assert(n + 3 <= MOST);
+		known[n++] = o->name;
+		if (o->alias)
+			known[n++] = o->alias;
+	}
+	known[n] = NULL;
+	return request_known_params(rq, known, e);
+}
+
+static int ask_common(struct request *rq, struct rows_ask *ask, struct err *e)
+{
 	ask->columns = request_param(rq, "columns");
-	if (request_known_params(rq, known, e) < 0 || ask_page(rq, ask, e) < 0 ||
-		ask_digest(rq, ask, e) < 0)
+	if (check_params(rq, e) < 0 || ask_page(rq, ask, e) < 0 || ask_digest(rq, ask, e) < 0 ||
+		ask_options(rq, ask, e) < 0)
 		return -1;
 	return request_int(rq, "limit", 0, INT64_MAX, -1, &ask->limit, e);
 }
@@ -90,6 +120,11 @@ int rows_ask_page(struct request *rq, struct rows_ask *ask, struct err *e)
 		return -1;
 	ask->paged = true;
 	return 0;
+}
+
+void rows_ask_free(struct rows_ask *ask)
+{
+	format_options_free(&ask->options);
 }
 
 static int choose_key(const struct catalog_table *t, struct rows_plan *plan, struct err *e)

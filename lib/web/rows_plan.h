@@ -17,10 +17,11 @@
 
 struct rows_ask {
 	const struct format_type *format;
-	const char *suffix;  /* of the file name */
-	bool negotiated;     /* the format came from Accept */
-	const char *columns; /* comma separated; NULL: all */
-	int64_t limit;       /* -1: none */
+	struct format_options options; /* freed by rows_ask_free */
+	const char *suffix;            /* of the file name */
+	bool negotiated;               /* the format came from Accept */
+	const char *columns;           /* comma separated; NULL: all */
+	int64_t limit;                 /* -1: none */
 	bool paged;
 	int64_t page; /* from 1 */
 	int64_t total_pages;
@@ -37,11 +38,13 @@ struct rows_plan {
 	struct statement statement;
 };
 
-/* GET …/rows[.suffix]: format by suffix or Accept. */
+/* GET …/rows[.suffix]: format by suffix or Accept. Free with rows_ask_free, also after a failure. */
 int rows_ask(struct request *rq, struct response *rs, struct rows_ask *ask, struct err *e);
 
 /* GET /export/{table}: one page as NDJSON, page 1 of 1 unless it says otherwise. */
 int rows_ask_page(struct request *rq, struct rows_ask *ask, struct err *e);
+
+void rows_ask_free(struct rows_ask *ask);
 
 /* Everything is allocated in the request's arena. A page with more rows than limits.page_rows is ERR_TOO_LARGE,
  * with the estimated rows and the pages that would do as members of the problem. */

@@ -373,7 +373,7 @@ static double measure(
 	const struct format_type *type, const struct schema *schema, const struct batch *b)
 {
 	struct sink sink = { .ops = &forget_ops };
-	struct format *f = type->new (&sink);
+	struct format *f = type->new (&sink, NULL);
 	double ns[ROUNDS];
 
 	format_begin(f, schema);

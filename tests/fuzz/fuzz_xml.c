@@ -14,11 +14,6 @@
 
 #define XSI "http://www.w3.org/2001/XMLSchema-instance"
 
-static struct format *make_xml(struct sink *out)
-{
-	return xml_new(out, NULL, NULL);
-}
-
 /* ---- what XML makes of text and names */
 
 static size_t utf8_length(const char *s, size_t left)
@@ -253,7 +248,7 @@ static void check_rows(const uint8_t *data, size_t len)
 
 	rows_from(&r, data, len);
 	make_fit(&r);
-	struct memory_sink *m = rows_format(&r, make_xml);
+	struct memory_sink *m = rows_format(&r, xml_new);
 
 	xml_schema(&schema, &r.schema, NULL, NULL);
 	MUST(judge_document(&m->bytes, &schema, false) == 1);
@@ -368,7 +363,7 @@ static void check_json(const uint8_t *data, size_t len)
 	r.batch.columns[0].data_cap = (size_t)r.batch.columns[0].offsets[3];
 	r.batch.columns[0].data = mem_grow(r.batch.columns[0].data, r.batch.columns[0].data_cap, 1);
 
-	struct memory_sink *m = rows_format(&r, make_xml);
+	struct memory_sink *m = rows_format(&r, xml_new);
 	xmlDocPtr doc = judge_parse(&m->bytes);
 
 	MUST(doc);

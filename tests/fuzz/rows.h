@@ -163,10 +163,10 @@ static inline void rows_from(struct rows *r, const uint8_t *data, size_t len)
 }
 
 static inline struct memory_sink *rows_format(
-	const struct rows *r, struct format *(*make)(struct sink *))
+	const struct rows *r, struct format *(*make)(struct sink *, const struct format_options *))
 {
 	struct memory_sink *m = memory_sink_new();
-	struct format *f = make(&m->base);
+	struct format *f = make(&m->base, NULL);
 
 	format_begin(f, &r->schema);
 	format_batch(f, &r->batch);

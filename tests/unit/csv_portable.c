@@ -5,5 +5,7 @@
 #define ROW_OUT_FLUSH 16
 #define ROW_OUT_SPAN  12
 #define csv_new       csv_new_portable
+#define csv_written   csv_written_portable
+#define tsv_new       tsv_new_portable
 
 #include "lib/format/csv.c"

@@ -4,6 +4,7 @@
 #define ROW_OUT_FLUSH     16
 #define ROW_OUT_SPAN      12
 #define ndjson_new        ndjson_new_tiny
+#define json_written      json_written_tiny
 #define json_text_escape  json_text_escape_tiny
 #define json_text_flatten json_text_flatten_tiny
 

@@ -16,13 +16,13 @@
 #include "lib/format/formats.h"
 #include "lib/sink/memory.h"
 
-typedef struct format *format_maker(struct sink *);
+typedef struct format *format_maker(struct sink *, const struct format_options *);
 
 /* tests/unit/{csv,ndjson}_{tiny,portable}.c */
-struct format *csv_new_tiny(struct sink *out);
-struct format *csv_new_portable(struct sink *out);
-struct format *ndjson_new_tiny(struct sink *out);
-struct format *ndjson_new_portable(struct sink *out);
+struct format *csv_new_tiny(struct sink *out, const struct format_options *options);
+struct format *csv_new_portable(struct sink *out, const struct format_options *options);
+struct format *ndjson_new_tiny(struct sink *out, const struct format_options *options);
+struct format *ndjson_new_portable(struct sink *out, const struct format_options *options);
 
 /* Give back what a column has not used, so that reading past a value shows under the address
  * sanitizer. The batch takes no more rows. */
@@ -44,7 +44,7 @@ static inline struct memory_sink *run_format(format_maker *make, const struct sc
 	const struct batch *b, int times, uint64_t fail_after)
 {
 	struct memory_sink *m = memory_sink_new();
-	struct format *f = make(&m->base);
+	struct format *f = make(&m->base, NULL);
 
 	m->fail_after = fail_after;
 	format_begin(f, schema);

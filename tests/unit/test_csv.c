@@ -270,7 +270,7 @@ static void failures(void **s)
 static void nothing_is_kept(void **s)
 {
 	struct memory_sink *m = memory_sink_new();
-	struct format *f = csv_new(&m->base);
+	struct format *f = csv_new(&m->base, NULL);
 	struct batch b;
 
 	(void)s;
@@ -283,7 +283,7 @@ static void nothing_is_kept(void **s)
 	format_end(f);
 	assert_int_equal(m->bytes.len, 6);
 	format_free(f);
-	format_free(csv_new(&m->base)); /* at any time, also before begin */
+	format_free(csv_new(&m->base, NULL)); /* at any time, also before begin */
 	sink_free(&m->base);
 	batch_free(&b);
 }

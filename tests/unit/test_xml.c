@@ -74,7 +74,8 @@ static void nulls_and_empties(void **s)
 static void names_of_the_document(void **s)
 {
 	struct memory_sink *m = memory_sink_new();
-	struct format *f = xml_new(&m->base, "my export", "1");
+	static const struct format_options names = { .root = "my export", .row = "1" };
+	struct format *f = xml_new(&m->base, &names);
 	static const char expected[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 				       "<my_x0020_export name=\"a&amp;&#34;&lt;&#10;\xc3\xb6\" "
 				       "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\n"
@@ -396,7 +397,7 @@ static void failures(void **s)
 static void nothing_is_kept(void **s)
 {
 	struct memory_sink *m = memory_sink_new();
-	struct format *f = xml_new(&m->base, NULL, NULL);
+	struct format *f = xml_new(&m->base, NULL);
 	struct batch b;
 
 	(void)s;
@@ -409,7 +410,7 @@ static void nothing_is_kept(void **s)
 	format_end(f);
 	assert_int_equal(m->bytes.len, strlen(HEAD "<row><t>x</t></row>\n" TAIL));
 	format_free(f);
-	format_free(xml_new(&m->base, NULL, NULL)); /* at any time, also before begin */
+	format_free(xml_new(&m->base, NULL)); /* at any time, also before begin */
 	sink_free(&m->base);
 	batch_free(&b);
 }

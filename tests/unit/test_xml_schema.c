@@ -275,7 +275,8 @@ static void no_columns_and_no_rows(void **s)
 static void names_of_the_document(void **s)
 {
 	struct memory_sink *m = memory_sink_new();
-	struct format *f = xml_new(&m->base, "ex port", "xml");
+	static const struct format_options names = { .root = "ex port", .row = "xml" };
+	struct format *f = xml_new(&m->base, &names);
 	struct buf schema_text = { 0 };
 	struct schema schema = { NULL, 0 };
 	struct batch b;

@@ -17,25 +17,10 @@
 #define NIL  " xsi:nil=\"true\"/>"
 
 /* tests/unit/xml_{tiny,portable}.c */
-struct format *xml_new_tiny(struct sink *out, const char *root, const char *row);
-struct format *xml_new_portable(struct sink *out, const char *root, const char *row);
+struct format *xml_new_tiny(struct sink *out, const struct format_options *options);
+struct format *xml_new_portable(struct sink *out, const struct format_options *options);
 
-static struct format *xml_as_it_is(struct sink *out)
-{
-	return xml_new(out, NULL, NULL);
-}
-
-static struct format *xml_tiny(struct sink *out)
-{
-	return xml_new_tiny(out, NULL, NULL);
-}
-
-static struct format *xml_portable(struct sink *out)
-{
-	return xml_new_portable(out, NULL, NULL);
-}
-
-static format_maker *const makers[] = { xml_as_it_is, xml_tiny, xml_portable, NULL };
+static format_maker *const makers[] = { xml_new, xml_new_tiny, xml_new_portable, NULL };
 
 /* All builds write the rows of `expected` between HEAD and TAIL, with unused memory behind the
  * values and without. */
