@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/export/lookup.h"
+#include "lib/web/describe.h"
 #include "lib/web/route.h"
 #include "lib/web/table.h"
 
@@ -100,29 +101,6 @@ static void put_field(struct buf *b, const struct field *f)
 	buf_printf(b, ",\"nullable\":%s}", f->nullable ? "true" : "false");
 }
 
-/* The types that an export would have: the statement is described by the database, with no row asked for. */
-static int describe(struct request *rq, struct source *source, const struct catalog_table *t,
-	struct schema *schema, struct err *e)
-{
-	struct select sel = { .table = t, .limit = 0 };
-	const struct schema *described;
-	struct statement st;
-	struct batch batch;
-
-	if (select_columns(&rq->arena, &sel, NULL, e) < 0)
-		return -1;
-	select_compile(&rq->arena, &sel, &st);
-	if (source_open(source, &st, &described, e) < 0)
-		return -1;
-	/* The source's schema ends with its result; the types are values, the names come from the catalog. */
-	select_name_schema(&rq->arena, &sel, described, schema);
-	batch_init(&batch, described);
-	int r = source_next(source, &batch, e);
-
-	batch_free(&batch);
-	return r < 0 ? -1 : 0;
-}
-
 int handle_table_schema(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
 	struct source *source = NULL;
@@ -132,7 +110,8 @@ int handle_table_schema(struct app *app, struct request *rq, struct response *rs
 
 	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0 ||
 		table_find(app, rq, &source, &t, e) < 0 ||
-		describe(rq, source, &t, &schema, e) < 0 || table_leave(&source, e) < 0) {
+		describe_table(rq, source, &t, NULL, &schema, e) < 0 ||
+		table_leave(&source, e) < 0) {
 		table_abandon(&source);
 		return -1;
 	}
