@@ -70,6 +70,7 @@ struct format_options {
 	/* FAMILY_XML; mapped to XML names; NULL: XML_ROOT, XML_ROW */
 	const char *root;
 	const char *row;
+	const char *table; /* the root's attribute `name`: what is exported, no caller's choice; NULL: none */
 
 	/* FAMILY_TEXT */
 	struct zone *zone; /* of timestamptz; NULL: UTC */

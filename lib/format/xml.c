@@ -218,14 +218,17 @@ static void put_attribute(struct buf *out, const char *value)
 	}
 }
 
-void xml_set_table(struct format *f, const char *name)
+static const char *make_attributes(struct arena *a, const char *table)
 {
-	struct xml *x = (struct xml *)f;
 	struct buf text = { 0 };
+	const char *attributes;
 
-	put_attribute(&text, name);
-	x->attributes = arena_printf(&x->arena, " name=\"%s\"", buf_str(&text));
+	if (!table)
+		return "";
+	put_attribute(&text, table);
+	attributes = arena_printf(a, " name=\"%s\"", buf_str(&text));
 	buf_free(&text);
+	return attributes;
 }
 
 struct format *xml_new(struct sink *out, const struct format_options *options)
@@ -234,7 +237,7 @@ struct format *xml_new(struct sink *out, const struct format_options *options)
 	struct xml *x = mem_zero(1, sizeof *x);
 
 	x->base = (struct format){ &ops, out };
-	x->attributes = "";
+	x->attributes = make_attributes(&x->arena, options ? options->table : NULL);
 	x->root = map_name(&x->arena, options && options->root ? options->root : XML_ROOT);
 	const char *row = map_name(&x->arena, options && options->row ? options->row : XML_ROW);
 

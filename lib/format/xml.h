@@ -26,8 +26,4 @@
 #define XML_ROOT "table"
 #define XML_ROW  "row"
 
-/* The root's attribute `name`, not given unless this is called, before begin. Of an XML format
- * alone. */
-void xml_set_table(struct format *f, const char *name);
-
 #endif

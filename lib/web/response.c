@@ -78,12 +78,17 @@ static void send_whole(struct response *rs, int status, const struct buf *body)
 	finish_whole(rs, body->data, request_is_head(rs->request) ? 0 : body->len);
 }
 
-void response_json(struct response *rs, int status, const struct buf *body)
+void response_body(struct response *rs, int status, const char *media, const struct buf *body)
 {
-	response_header(rs, "Content-Type", "application/json");
+	response_header(rs, "Content-Type", "%s", media);
 	response_header(rs, "Cache-Control", "private, no-store");
 	response_header(rs, "X-Content-Type-Options", "nosniff");
 	send_whole(rs, status, body);
+}
+
+void response_json(struct response *rs, int status, const struct buf *body)
+{
+	response_body(rs, status, "application/json", body);
 }
 
 void response_empty(struct response *rs, int status)

@@ -36,7 +36,8 @@ void response_free(struct response *rs);
 void response_header(struct response *rs, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Whole JSON body with its length; none for HEAD. */
+/* Whole body with its length; none for HEAD. */
+void response_body(struct response *rs, int status, const char *media, const struct buf *body);
 void response_json(struct response *rs, int status, const struct buf *body);
 
 /* Add a member to the problem that response_problem may send; json is a JSON value. */

@@ -14,6 +14,8 @@ const struct route routes[] = {
 	{ "GET", "/api/v1/tables", handle_tables, 0, "the tables that can be exported" },
 	{ "GET", "/api/v1/tables/{table}", handle_table, 0, "one table" },
 	{ "GET", "/api/v1/tables/{table}/schema", handle_table_schema, 0, "its columns and types" },
+	{ "GET", "/api/v1/tables/{table}/schema.xsd", handle_table_xsd, 0,
+		"the XML schema of its rows as XML" },
 	{ "GET", "/api/v1/tables/{table}/rows{suffix}", handle_rows, 0, "its rows, as a stream" },
 	{ "GET", "/export/{table}", handle_export_page, 0, "one page of its rows as NDJSON" },
 	{ "GET", "/api/v1/exports/{id}", handle_export, 0, "how an export ended" },

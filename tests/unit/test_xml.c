@@ -74,7 +74,9 @@ static void nulls_and_empties(void **s)
 static void names_of_the_document(void **s)
 {
 	struct memory_sink *m = memory_sink_new();
-	static const struct format_options names = { .root = "my export", .row = "1" };
+	static const struct format_options names = {
+		.root = "my export", .row = "1", .table = "a&\"<\n\xc3\xb6"
+	};
 	struct format *f = xml_new(&m->base, &names);
 	static const char expected[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 				       "<my_x0020_export name=\"a&amp;&#34;&lt;&#10;\xc3\xb6\" "
@@ -86,7 +88,6 @@ static void names_of_the_document(void **s)
 	(void)s;
 	batch_init(&b, &text_schema);
 	put_text(&b, "x", 1);
-	xml_set_table(f, "a&\"<\n\xc3\xb6");
 	format_begin(f, &text_schema);
 	format_batch(f, &b);
 	format_end(f);

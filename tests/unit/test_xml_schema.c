@@ -275,7 +275,9 @@ static void no_columns_and_no_rows(void **s)
 static void names_of_the_document(void **s)
 {
 	struct memory_sink *m = memory_sink_new();
-	static const struct format_options names = { .root = "ex port", .row = "xml" };
+	static const struct format_options names = {
+		.root = "ex port", .row = "xml", .table = "<\"a\">\r\n"
+	};
 	struct format *f = xml_new(&m->base, &names);
 	struct buf schema_text = { 0 };
 	struct schema schema = { NULL, 0 };
@@ -284,7 +286,6 @@ static void names_of_the_document(void **s)
 	(void)s;
 	batch_init(&b, &schema);
 	b.rows = 1;
-	xml_set_table(f, "<\"a\">\r\n");
 	format_begin(f, &schema);
 	format_batch(f, &b);
 	format_end(f);
