@@ -200,24 +200,41 @@ char *text_time(char *out, int64_t us)
 	return put_fraction(out, (uint32_t)(u % US_PER_SECOND));
 }
 
-static char *put_timestamp(char *out, int64_t v, bool has_zone)
+struct moment {
+	int64_t days; /* since 1970 */
+	int64_t us;   /* of the day */
+};
+
+static struct moment split_timestamp(int64_t v)
 {
 	enum { EPOCH_DAYS = 10957 }; /* 1970-01-01 to 2000-01-01 */
+	struct moment m = { v / US_PER_DAY + EPOCH_DAYS, v % US_PER_DAY };
+
+	if (m.us < 0) {
+		m.us += US_PER_DAY;
+		m.days--;
+	}
+	return m;
+}
+
+static char *put_moment(char *out, const struct moment *m, bool *is_bc)
+{
+	out = put_ymd(out, (int32_t)m->days, is_bc);
+	*out++ = 'T';
+	return put_clock(out, (uint64_t)m->us);
+}
+
+static char *put_timestamp(char *out, int64_t v, bool has_zone)
+{
 	bool is_bc;
 
 	if (v == TIMESTAMP_INFINITY)
 		return PUT(out, "infinity");
 	if (v == TIMESTAMP_NEGATIVE_INFINITY)
 		return PUT(out, "-infinity");
-	int64_t days = v / US_PER_DAY, us = v % US_PER_DAY;
+	struct moment m = split_timestamp(v);
 
-	if (us < 0) {
-		us += US_PER_DAY;
-		days--;
-	}
-	out = put_ymd(out, (int32_t)(days + EPOCH_DAYS), &is_bc);
-	*out++ = 'T';
-	out = put_clock(out, (uint64_t)us);
+	out = put_moment(out, &m, &is_bc);
 	if (has_zone)
 		*out++ = 'Z';
 	return is_bc ? PUT(out, " BC") : out;
@@ -231,6 +248,33 @@ char *text_timestamp(char *out, int64_t v)
 char *text_timestamptz(char *out, int64_t v)
 {
 	return put_timestamp(out, v, true);
+}
+
+/* Shifted as days and a rest: near its ends a 64-bit count of microseconds could not be. */
+char *text_timestamptz_in(char *out, int64_t v, struct zone *zone)
+{
+	bool is_bc;
+
+	if (!zone || v == TIMESTAMP_INFINITY || v == TIMESTAMP_NEGATIVE_INFINITY)
+		return text_timestamptz(out, v);
+	struct moment m = split_timestamp(v);
+	int minutes = zone_minutes(zone, m.days * 86400 + m.us / US_PER_SECOND);
+	unsigned offset = (unsigned)(minutes < 0 ? -minutes : minutes);
+
+	m.us += minutes * 60 * US_PER_SECOND;
+	if (m.us < 0) {
+		m.us += US_PER_DAY;
+		m.days--;
+	} else if (m.us >= US_PER_DAY) {
+		m.us -= US_PER_DAY;
+		m.days++;
+	}
+	out = put_moment(out, &m, &is_bc);
+	*out++ = minutes < 0 ? '-' : '+';
+	out = put_pair(out, offset / 60);
+	*out++ = ':';
+	out = put_pair(out, offset % 60);
+	return is_bc ? PUT(out, " BC") : out;
 }
 
 static char *put_part(char *out, int64_t v, char unit)

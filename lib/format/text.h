@@ -3,10 +3,10 @@
  * section 6).
  *
  * Every writer puts its text at `out` and returns the byte behind it. No NUL is written, no
- * locale and no time zone is asked, nothing is allocated, and no value is refused: what a type
- * can hold has a text. A writer may touch all of its TEXT_* bytes of room, whatever it returns:
- * it stores in words. The spelling is PostgreSQL's where it has one (datestyle ISO, intervalstyle
- * iso_8601, timezone UTC), with RFC 3339's T and Z in timestamps.
+ * locale is asked and no time zone but one that is given, nothing is allocated, and no value is
+ * refused: what a type can hold has a text. A writer may touch all of its TEXT_* bytes of room,
+ * whatever it returns: it stores in words. The spelling is PostgreSQL's where it has one
+ * (datestyle ISO, intervalstyle iso_8601, timezone UTC), with RFC 3339's T and Z in timestamps.
  */
 #ifndef SLUICE_FORMAT_TEXT_H
 #define SLUICE_FORMAT_TEXT_H
@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/format/zone.h"
 #include "lib/rows/batch.h"
 #include "lib/rows/schema.h"
 
@@ -58,6 +59,11 @@ char *text_time(char *out, int64_t us);
  * -infinity. */
 char *text_timestamp(char *out, int64_t v);
 char *text_timestamptz(char *out, int64_t v);
+
+/* The zone's local time, with its offset at that instant: 2024-01-01T01:00:00+01:00,
+ * "0044-03-15T01:00:00+01:00 BC"; the date, and what is BC, are the local ones. Infinities as
+ * above. zone NULL: text_timestamptz. Room: TEXT_TIMESTAMP. */
+char *text_timestamptz_in(char *out, int64_t v, struct zone *zone);
 
 /* P1Y2M-3DT4H5M6.7S, PT0S: a sign of its own for each part. */
 char *text_interval(char *out, const struct interval *v);

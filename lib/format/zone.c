@@ -12,47 +12,66 @@
 
 #include "lib/base/mem.h"
 
+/* Offsets are kept by the day of UTC: since MODERN_S no zone has changed its offset twice within
+ * six days, so that a day with one offset at both of its ends has no other. Before that it is
+ * asked every time. */
 enum {
-	BLOCK_S =
-		900, /* since MODERN_S no zone has changed its offset within a quarter of an hour */
+	DAY_S = 86400,
 	MODERN_S = 94694400, /* 1973-01-01 */
+	SLOTS = 1024,
 	NAME_MAX_LEN = 64
+};
+
+struct slot {
+	int32_t day; /* since 1970; 0: empty */
+	int32_t minutes;
 };
 
 struct zone {
 	bool is_fixed;
-	int minutes;   /* of the block */
-	int64_t block; /* the instant's, in BLOCK_S; below MODERN_S none is kept */
+	int minutes; /* of a fixed one */
+	struct slot slots[SLOTS];
 };
 
 static bool is_open;
 
-/* +05:30, -0800; false when it is none. */
+static int read_pair(const char *p)
+{
+	return isdigit((unsigned char)p[0]) && isdigit((unsigned char)p[1])
+		       ? (p[0] - '0') * 10 + p[1] - '0'
+		       : -1;
+}
+
+/* +05:30, -0800, +01; false when it is none. */
 static bool read_fixed(const char *name, int *minutes)
 {
-	int hours, rest, end = 0;
+	int hours, rest = 0;
 
-	if ((*name != '+' && *name != '-') || !isdigit((unsigned char)name[1]))
+	if ((*name != '+' && *name != '-') || (hours = read_pair(name + 1)) < 0 || hours > 23)
 		return false;
-	if ((sscanf(name + 1, "%2d:%2d%n", &hours, &rest, &end) < 2 || name[1 + end]) &&
-		(sscanf(name + 1, "%2d%2d%n", &hours, &rest, &end) < 2 || name[1 + end]))
-		return false;
-	if (hours > 23 || rest < 0 || rest > 59 || (end != 5 && end != 4))
-		return false;
+	const char *p = name + 3;
+
+	if (*p) {
+		p += *p == ':';
+		if ((rest = read_pair(p)) < 0 || rest > 59 || p[2])
+			return false;
+	}
 	*minutes = (hours * 60 + rest) * (*name == '-' ? -1 : 1);
 	return true;
 }
 
-/* A file of the database below its directory: glibc takes whatever it cannot read for UTC. */
+/* A file of the database below its directory: glibc takes whatever it cannot read for UTC. The
+ * names of zones begin with a capital; what does not is something else there ("posixrules",
+ * "localtime", the leap seconds of "right/"). */
 static bool is_known(const char *name)
 {
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_+-/";
 	const char *dir = getenv("TZDIR");
 	char path[256], magic[4];
 
-	if (!isalpha((unsigned char)*name) || strlen(name) > NAME_MAX_LEN || strstr(name, "..") ||
-		strspn(name,
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/") !=
-			strlen(name))
+	if (!(*name >= 'A' && *name <= 'Z') || strlen(name) > NAME_MAX_LEN ||
+		name[strspn(name, allowed)])
 		return false;
 	snprintf(path, sizeof path, "%s/%s", dir ? dir : "/usr/share/zoneinfo", name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -67,11 +86,11 @@ static bool is_known(const char *name)
 
 struct zone *zone_open(const char *name, struct err *e)
 {
-	struct zone z = { .block = INT64_MIN };
+	int minutes = 0;
+	bool is_fixed = read_fixed(name, &minutes);
 
 	assert(!is_open);
-	z.is_fixed = read_fixed(name, &z.minutes);
-	if (!z.is_fixed) {
+	if (!is_fixed) {
 		if (!is_known(name)) {
 			err_set(e, ERR_BAD_REQUEST,
 				"tz must be a time zone such as Europe/Berlin, or an offset such "
@@ -82,10 +101,11 @@ struct zone *zone_open(const char *name, struct err *e)
 		tzset();
 	}
 	is_open = true;
-	struct zone *made = mem_zero(1, sizeof *made);
+	struct zone *z = mem_zero(1, sizeof *z);
 
-	*made = z;
-	return made;
+	z->is_fixed = is_fixed;
+	z->minutes = minutes;
+	return z;
 }
 
 void zone_close(struct zone *z)
@@ -100,21 +120,34 @@ void zone_close(struct zone *z)
 	free(z);
 }
 
-static int floor_minutes(long seconds)
+/* 0 in a year that no int can count: 2^31 and beyond. */
+static int ask_minutes(int64_t unix_s)
 {
-	return (int)(seconds >= 0 ? seconds / 60 : -((59 - seconds) / 60));
+	time_t t = unix_s;
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm))
+		return 0;
+	long s = tm.tm_gmtoff;
+
+	return (int)(s >= 0 ? s / 60 : -((59 - s) / 60));
 }
 
 int zone_minutes(struct zone *z, int64_t unix_s)
 {
-	int64_t block = unix_s / BLOCK_S;
-	time_t t = unix_s;
-	struct tm tm;
-
-	if (z->is_fixed || (unix_s >= MODERN_S && block == z->block))
+	if (z->is_fixed)
 		return z->minutes;
-	/* Of a year that no int can count; the last rule goes on for ever. */
-	z->minutes = localtime_r(&t, &tm) ? floor_minutes(tm.tm_gmtoff) : 0;
-	z->block = block;
-	return z->minutes;
+	if (unix_s < MODERN_S || unix_s >= (int64_t)INT32_MAX * DAY_S)
+		return ask_minutes(unix_s);
+	int32_t day = (int32_t)(unix_s / DAY_S);
+	struct slot *slot = &z->slots[day % SLOTS];
+
+	if (slot->day == day)
+		return slot->minutes;
+	int minutes = ask_minutes((int64_t)day * DAY_S);
+
+	if (minutes != ask_minutes(((int64_t)day + 1) * DAY_S))
+		return ask_minutes(unix_s);
+	*slot = (struct slot){ day, minutes };
+	return minutes;
 }

@@ -1,8 +1,10 @@
 /*
- * Time zones: how far local time is from UTC at an instant, by the system's database (tzdata; glibc reads it).
+ * Time zones: how far local time is from UTC at an instant, by the system's database (tzdata;
+ * glibc reads it).
  *
- * A zone is a name of that database ("Europe/Berlin") or a fixed offset ("+05:30"). glibc knows one zone a process,
- * so at most one zone may be open at a time (assert); nothing else in a worker asks for local time.
+ * A zone is a name of that database ("Europe/Berlin"; not "right/..." and "posix/...") or a fixed
+ * offset up to 23:59 ("+05:30", "+0530", "+05"). glibc knows one zone a process, so at most one
+ * may be open at a time (assert); nothing else in a worker asks for local time.
  */
 #ifndef SLUICE_FORMAT_ZONE_H
 #define SLUICE_FORMAT_ZONE_H
@@ -17,8 +19,9 @@ struct zone;
 struct zone *zone_open(const char *name, struct err *e);
 void zone_close(struct zone *z);
 
-/* Minutes east of UTC at that many seconds since 1970-01-01T00:00:00Z. Where an offset has seconds (before zones
- * were made), the whole minutes of it towards minus infinity: with them the instant is still told exactly. */
+/* Minutes east of UTC at that many seconds since 1970-01-01T00:00:00Z. Where an offset has seconds
+ * (before zones were made), the whole minutes of it towards minus infinity: with them the instant
+ * is still told exactly. */
 int zone_minutes(struct zone *z, int64_t unix_s);
 
 #endif

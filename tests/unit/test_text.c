@@ -237,6 +237,51 @@ static void timestamps(void **s)
 	STAMPTZ(INT64_MIN + 1, "290279-12-22T19:59:05.224193Z BC");
 }
 
+/* Fixed offsets, and the clock that a zone shows; zones themselves: test_zone.c. */
+static void timestamps_in_zones(void **s)
+{
+	static const struct {
+		const char *zone;
+		int64_t v;
+		const char *expected;
+	} each[] = {
+		{ "+00:00", 0, "2000-01-01T00:00:00+00:00" },
+		{ "+01:00", 8766 * DAY_US, "2024-01-01T01:00:00+01:00" },
+		{ "-03:30", 250000, "1999-12-31T20:30:00.25-03:30" },
+		{ "+23:59", -1, "2000-01-01T23:58:59.999999+23:59" },
+		{ "-00:01", 60000000, "2000-01-01T00:00:00-00:01" },
+		{ "-00:01", 59999999, "1999-12-31T23:59:59.999999-00:01" },
+		{ "+00:01", DAY_US - 60000000, "2000-01-02T00:00:00+00:01" },
+		{ "+05:45", TIMESTAMP_INFINITY, "infinity" },
+		{ "+05:45", TIMESTAMP_NEGATIVE_INFINITY, "-infinity" },
+		{ "+05:45", -746117 * DAY_US, "0044-03-15T05:45:00+05:45 BC" },
+		{ "-01:00", -730119 * DAY_US, "0001-12-31T23:00:00-01:00 BC" }, /* of AD 1 in UTC */
+		{ "+01:00", -730119 * DAY_US - 1, "0001-01-01T00:59:59.999999+01:00" },
+		{ "+14:00", INT64_C(9223371331200000000) - 1,
+			"294277-01-01T13:59:59.999999+14:00" },
+		{ "+23:59", INT64_MAX - 1, "294277-01-10T03:59:54.775806+23:59" },
+		{ "-23:59", INT64_MIN + 1, "290279-12-21T20:00:05.224193-23:59 BC" },
+		{ "Europe/Berlin", 8766 * DAY_US, "2024-01-01T01:00:00+01:00" },
+		{ "Europe/Berlin", 8948 * DAY_US, "2024-07-01T02:00:00+02:00" },
+		{ "America/St_Johns", 8766 * DAY_US, "2023-12-31T20:30:00-03:30" },
+		/* 53:28 east: the whole minutes are the offset, and the clock agrees with it */
+		{ "Europe/Berlin", -INT64_C(4733510400000000), "1850-01-01T00:53:00+00:53" },
+		/* 4:56:02 west */
+		{ "America/New_York", -INT64_C(4733510400000000), "1849-12-31T19:03:00-04:57" },
+	};
+
+	(void)s;
+	for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+		struct zone *zone = zone_open(each[i].zone, NULL);
+
+		assert_non_null(zone);
+		IS(TEXT_TIMESTAMP, text_timestamptz_in(out, each[i].v, zone), each[i].expected);
+		zone_close(zone);
+	}
+	STAMPTZ(0, "2000-01-01T00:00:00Z");
+	IS(TEXT_TIMESTAMP, text_timestamptz_in(out, 0, NULL), "2000-01-01T00:00:00Z");
+}
+
 static void intervals(void **s)
 {
 	(void)s;
@@ -362,6 +407,7 @@ int main(void)
 		cmocka_unit_test(dates_in_a_row),
 		cmocka_unit_test(times),
 		cmocka_unit_test(timestamps),
+		cmocka_unit_test(timestamps_in_zones),
 		cmocka_unit_test(intervals),
 		cmocka_unit_test(bytes),
 		cmocka_unit_test(base64),
