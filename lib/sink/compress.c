@@ -65,3 +65,11 @@ const struct compress_type *compress_by_name(const char *name)
 			return *t;
 	return NULL;
 }
+
+const struct compress_type *compress_by_suffix(const char *suffix)
+{
+	for (const struct compress_type *const *t = compress_types; *t; t++)
+		if (strcmp((*t)->suffix, suffix) == 0)
+			return *t;
+	return NULL;
+}

@@ -27,5 +27,6 @@ extern const struct compress_type *const compress_types[];
 
 /* NULL when there is none of that name. */
 const struct compress_type *compress_by_name(const char *name);
+const struct compress_type *compress_by_suffix(const char *suffix);
 
 #endif

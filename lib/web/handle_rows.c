@@ -13,7 +13,6 @@
 #include "lib/export/pump.h"
 #include "lib/sink/digest.h"
 #include "lib/sink/file.h"
-#include "lib/web/negotiate.h"
 #include "lib/web/page_link.h"
 #include "lib/web/route.h"
 #include "lib/web/rows_plan.h"
@@ -22,12 +21,37 @@
 /* Apache takes no longer header line (8,190 bytes) from a FastCGI program. */
 enum { LINK_MAX = 8000 };
 
-static const char *file_name(struct request *rq, const struct rows_ask *ask)
+/* Of what a compressed file holds, where it is one. */
+static const char *member_name(struct request *rq, const struct rows_ask *ask)
 {
 	if (!ask->paged)
 		return arena_printf(&rq->arena, "%s.%s", rq->table, ask->suffix);
 	return arena_printf(&rq->arena, "%s_page%lld_of_%lld.%s", rq->table, (long long)ask->page,
 		(long long)ask->total_pages, ask->suffix);
+}
+
+static const char *file_name(struct request *rq, const struct rows_ask *ask)
+{
+	const char *name = member_name(rq, ask);
+
+	return ask->file ? arena_printf(&rq->arena, "%s.%s", name, ask->file->suffix) : name;
+}
+
+/* What caches must tell apart. */
+static void put_vary(struct response *rs, const struct rows_ask *ask)
+{
+	response_header(rs, "Vary", "Authorization%s%s%s", ask->negotiated ? ", Accept" : "",
+		ask->may_code ? ", Accept-Encoding" : "",
+		ask->count != COUNT_NONE ? ", Prefer" : "");
+}
+
+static void put_count(struct response *rs, const struct rows_ask *ask, const struct rows_plan *plan)
+{
+	if (ask->count == COUNT_NONE)
+		return;
+	response_header(rs, "X-Total-Count", "%lld", (long long)plan->total);
+	response_header(rs, "Preference-Applied", "count=%s",
+		ask->count == COUNT_EXACT ? "exact" : "planned");
 }
 
 static void put_headers(
@@ -36,13 +60,17 @@ static void put_headers(
 	struct request *rq = rs->request;
 	double ms = (double)(clock_monotonic_us() - rq->started_us) / 1000;
 
-	response_header(rs, "Content-Type", "%s", ask->format->media);
+	response_header(
+		rs, "Content-Type", "%s", ask->file ? ask->file->media : ask->format->media);
+	if (ask->coding)
+		response_header(rs, "Content-Encoding", "%s", ask->coding->coding);
 	response_attachment(rs, file_name(rq, ask));
 	response_header(rs, "Cache-Control", "private, no-store");
 	response_header(rs, "X-Content-Type-Options", "nosniff");
 	response_header(rs, "Accept-Ranges", "none");
 	response_header(rs, "Server-Timing", "plan;dur=%.1f", ms);
-	response_header(rs, "Vary", ask->negotiated ? "Authorization, Accept" : "Authorization");
+	put_vary(rs, ask);
+	put_count(rs, ask, plan);
 	if (ask->paged) {
 		response_header(rs, "X-Page-Number", "%lld", (long long)ask->page);
 		response_header(rs, "X-Total-Pages", "%lld", (long long)ask->total_pages);
@@ -75,8 +103,27 @@ struct transfer {
 	struct response *rs;
 	struct pump pump;
 	const struct rows_ask *ask;
+	struct sink *digest; /* one of the chain, where it was asked for */
 	char sha256[DIGEST_HEX];
 };
+
+/* What stands between the format and where the body goes; takes `to`. */
+static struct sink *chain(struct transfer *t, struct sink *to)
+{
+	const struct rows_ask *ask = t->ask;
+	const struct compress_type *by = ask->file ? ask->file : ask->coding;
+
+	if (ask->digest)
+		to = t->digest = digest_sink_new(to);
+	return by ? by->new (to, ask->level, member_name(t->rs->request, ask)) : to;
+}
+
+/* After the chain was finished. */
+static void read_digest(struct transfer *t)
+{
+	if (t->digest)
+		digest_sink_hex(t->digest, t->sha256);
+}
 
 static int pump_into(struct transfer *t, struct sink *out, struct err *e)
 {
@@ -91,13 +138,13 @@ static int pump_into(struct transfer *t, struct sink *out, struct err *e)
 
 static int stream(struct transfer *t, struct err *e)
 {
-	struct sink *out = response_stream(t->rs, 200);
+	struct sink *out = chain(t, response_stream(t->rs, 200));
 
-	if (t->ask->digest)
-		out = response_wrap(t->rs, digest_sink_new);
-	if (pump_into(t, out, e) < 0)
+	response_chain(t->rs, out);
+	if (pump_into(t, out, e) < 0 || response_finish(t->rs, e) < 0)
 		return -1;
-	return response_finish(t->rs, t->ask->digest ? t->sha256 : NULL, e);
+	read_digest(t);
+	return 0;
 }
 
 static int send_spooled(struct transfer *t, struct sink *file, struct err *e)
@@ -105,7 +152,7 @@ static int send_spooled(struct transfer *t, struct sink *file, struct err *e)
 	response_header(t->rs, "Content-Length", "%llu", (unsigned long long)file->bytes);
 	if (file_sink_send(file, response_stream(t->rs, 200), e) < 0)
 		return -1;
-	return response_finish(t->rs, NULL, e);
+	return response_finish(t->rs, e);
 }
 
 static int spool(struct transfer *t, struct err *e)
@@ -117,15 +164,15 @@ static int spool(struct transfer *t, struct err *e)
 		source_cancel(t->pump.source); /* else the query would run on for nobody */
 		return -1;
 	}
-	struct sink *out = t->ask->digest ? digest_sink_new(file) : file;
+	struct sink *out = chain(t, file);
 	int status = pump_into(t, out, e);
 
 	if (status == 0)
 		status = sink_finish(out, e);
-	if (status == 0 && t->ask->digest)
-		digest_sink_hex(out, t->sha256);
-	if (status == 0)
+	if (status == 0) {
+		read_digest(t);
 		status = send_spooled(t, file, e);
+	}
 	sink_free(out);
 	return status;
 }
@@ -176,7 +223,7 @@ static void note_end(struct transfer *t, const struct err *failure)
 static int export_rows(struct app *app, struct response *rs, const struct rows_ask *ask,
 	const struct rows_plan *plan, struct source *source, struct err *e)
 {
-	struct transfer t = { app, rs, { .source = source }, ask, "" };
+	struct transfer t = { app, rs, { .source = source }, ask, NULL, "" };
 
 	if (request_is_head(rs->request)) {
 		struct source *at = source;
@@ -229,7 +276,7 @@ int handle_rows(struct app *app, struct request *rq, struct response *rs, struct
 int handle_export_page(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
 	struct rows_ask ask = { 0 };
-	int status = rows_ask_page(rq, &ask, e);
+	int status = rows_ask_page(rq, rs, &ask, e);
 
 	if (status == 0)
 		status = serve(app, rq, rs, &ask, e);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/sink/digest.h"
 #include "lib/sink/fcgi.h"
 
 void response_init(struct response *rs, struct request *rq)
@@ -67,7 +66,7 @@ static void finish_whole(struct response *rs, const void *body, size_t len)
 	struct err ignored;
 
 	sink_put(rs->out, body, len);
-	if (response_finish(rs, NULL, &ignored) < 0)
+	if (response_finish(rs, &ignored) < 0)
 		response_abort(rs);
 }
 
@@ -154,28 +153,18 @@ struct sink *response_stream(struct response *rs, int status)
 	return rs->out;
 }
 
-struct sink *response_wrap(struct response *rs, struct sink *(*wrap)(struct sink *next))
+void response_chain(struct response *rs, struct sink *first)
 {
-	rs->out = wrap(rs->out);
-	return rs->out;
+	rs->out = first;
 }
 
-static void release(struct response *rs, enum response_state state)
-{
-	rs->bytes = rs->door->bytes;
-	sink_free(rs->out);
-	rs->door = rs->out = NULL;
-	rs->state = state;
-}
-
-int response_finish(struct response *rs, char *sha256, struct err *e)
+int response_finish(struct response *rs, struct err *e)
 {
 	assert(rs->state == RESPONSE_BODY);
 	if (sink_finish(rs->out, e) < 0)
 		return -1;
-	if (sha256)
-		digest_sink_hex(rs->out, sha256);
-	release(rs, RESPONSE_DONE);
+	rs->bytes = rs->door->bytes;
+	rs->state = RESPONSE_DONE;
 	return 0;
 }
 
@@ -187,7 +176,10 @@ void response_abort(struct response *rs)
 		fcgi_sink_has_begun(rs->door) ? RESPONSE_ABORTED : RESPONSE_HEAD;
 
 	sink_abort(rs->out);
-	release(rs, state);
+	rs->bytes = rs->door->bytes;
+	sink_free(rs->out);
+	rs->door = rs->out = NULL;
+	rs->state = state;
 	if (state == RESPONSE_HEAD)
 		rs->status = 0;
 }

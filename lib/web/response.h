@@ -47,18 +47,17 @@ void response_member(struct response *rs, const char *name, const char *json);
  * RateLimit*). */
 void response_problem(struct response *rs, const struct err *e);
 
-/* The sink that the body goes into; borrowed by whoever writes, released by finish or abort. */
+/* The sink that the body goes into; borrowed by whoever writes, until response_free or response_abort. */
 struct sink *response_stream(struct response *rs, int status);
 
-/* Put a sink before the one that response_stream gave: `wrap` makes it and takes the other. */
-struct sink *response_wrap(struct response *rs, struct sink *(*wrap)(struct sink *next));
+/* The first of the sinks that were put before the one that response_stream gave, which it owns. */
+void response_chain(struct response *rs, struct sink *first);
 
 /* Only a head (HEAD requests, 304). */
 void response_empty(struct response *rs, int status);
 
-/* The body is whole. sha256: where response_wrap put a digest sink before the door, its hex digits; else NULL. */
-int response_finish(struct response *rs, char *sha256, struct err *e)
-	__attribute__((warn_unused_result));
+/* The body is whole. */
+int response_finish(struct response *rs, struct err *e) __attribute__((warn_unused_result));
 
 /* The body cannot be completed: break the transfer, or go back to HEAD when nothing has left. */
 void response_abort(struct response *rs);

@@ -35,7 +35,7 @@ http {{
 }}
 """
 
-# The modules that Debian switches on by itself and that could come in the way (dir, deflate), and what is needed.
+# The modules that Debian switches on by itself and that could come in the way (dir, deflate, mime), and what is needed.
 APACHE = """
 ServerRoot {top}
 DefaultRuntimeDir {top}
@@ -53,6 +53,7 @@ LoadModule filter_module {modules}/mod_filter.so
 LoadModule deflate_module {modules}/mod_deflate.so
 DirectoryIndex index.html
 TypesConfig /etc/mime.types
+AddEncoding x-gzip .gz
 AddOutputFilterByType DEFLATE text/html text/plain text/csv application/json application/x-ndjson
 """
 
