@@ -14,6 +14,7 @@ struct xml {
 	const char *root;             /* its name */
 	const char *row;              /* its opening tag */
 	const char *attributes;       /* of the root, but for its namespace */
+	struct zone *zone;            /* borrowed; NULL: UTC */
 	struct xml_element *elements; /* one a column; the first opens the row too */
 	struct xml_tag row_open;      /* of a row without columns */
 	struct xml_tag row_close;
@@ -87,6 +88,8 @@ static inline char *put_content(
 	case TYPE_DECIMAL_TEXT: return put_decimal_text(&x->out, p, c, row);
 	case TYPE_UTF8: return put_bytes(&x->out, p, c, row);
 	case TYPE_BINARY: return put_binary(&x->out, p, c, row);
+	case TYPE_TIMESTAMPTZ:
+		return text_timestamptz_in(p, COLUMN_VALUE(c, int64_t, row), x->zone);
 	default: return text_value(p, c, row, scale);
 	}
 }
@@ -238,6 +241,7 @@ struct format *xml_new(struct sink *out, const struct format_options *options)
 
 	x->base = (struct format){ &ops, out };
 	x->attributes = make_attributes(&x->arena, options ? options->table : NULL);
+	x->zone = options ? options->zone : NULL;
 	x->root = map_name(&x->arena, options && options->root ? options->root : XML_ROOT);
 	const char *row = map_name(&x->arena, options && options->row ? options->row : XML_ROW);
 
@@ -245,11 +249,4 @@ struct format *xml_new(struct sink *out, const struct format_options *options)
 	x->row_open = make_tag(&x->arena, x->row, "", "", "");
 	x->row_close = make_tag(&x->arena, "", "</", row, ">\n");
 	return &x->base;
-}
-
-struct format_written xml_written(const struct field *field, const struct format_options *options)
-{
-	(void)options;
-	(void)field;
-	return (struct format_written){ "xs:string", NULL };
 }

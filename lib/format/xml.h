@@ -15,7 +15,13 @@
  *	binary              base64 (xs:base64Binary)
  *	JSON                nested elements (xml_json.h); JSON's null as NULL
  *
- * xml_schema.h writes the schema that it is valid against.
+ * xml_schema.h writes the schema that it is valid against. xml_written names the type that a field has there: one of
+ * XML Schema's own (xs:long), or one that the schema defines (date: xs:date, infinity or a year BC); numeric(p,s) is
+ * called numeric, and has its digits within the field's element.
+ *
+ * Two types may lose something, and are named as lossy whether or not a value of theirs does: text the characters that
+ * XML cannot hold; JSON what tells strings from numbers, arrays from objects, and {}, [] and "" from each other. All
+ * other types read back as they were.
  */
 #ifndef SLUICE_FORMAT_XML_H
 #define SLUICE_FORMAT_XML_H

@@ -1,12 +1,13 @@
 /*
  * The elements are declared as xs:* types wherever those admit all that can stand there. What
  * PostgreSQL has beyond them (infinity, years BC, NaN in numeric, times past 24:00) comes in a
- * union, as a pattern.
+ * union, as a pattern; so do the offsets of local time that xs:dateTime has no room for.
  */
 #include "lib/format/xml_schema.h"
 
 #include <stdbool.h>
 
+#include "lib/format/formats.h"
 #include "lib/format/xml.h"
 #include "lib/format/xml_name.h"
 
@@ -22,6 +23,9 @@
 #define INFINITE "-?infinity"
 #define DAY_BC   "[0-9]{4,}-[0-9]{2}-[0-9]{2}"
 #define CLOCK    "[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,6})?"
+#define OFFSET   "(Z|[+\\-][0-9]{2}:[0-9]{2})"
+/* Up to what RFC 3339 can say; xs:dateTime's offsets end at 14:00. */
+#define FAR "[+\\-](1[4-9]|2[0-3]):[0-5][0-9]"
 
 /* What the values of a type are: one of XML Schema's own types, or one that is defined in the
  * document. The digits of numeric stand in its pattern too: no processor need take them all. */
@@ -35,6 +39,7 @@ static const struct {
 	[TYPE_INT64] = { "xs:long", NULL },
 	[TYPE_FLOAT32] = { "xs:float", NULL },
 	[TYPE_FLOAT64] = { "xs:double", NULL },
+	[TYPE_DECIMAL128] = { "numeric", NULL }, /* each field's own: put_decimal_type */
 	[TYPE_DECIMAL_TEXT] = { "numeric",
 		SIMPLE("numeric", UNION("xs:decimal", "NaN|-?INF|-?[0-9]+(\\.[0-9]+)?")) },
 	[TYPE_DATE32] = { "date", SIMPLE("date", UNION("xs:date", INFINITE "|" DAY_BC " BC")) },
@@ -43,7 +48,8 @@ static const struct {
 	[TYPE_TIMESTAMP] = { "timestamp",
 		SIMPLE("timestamp", UNION("xs:dateTime", INFINITE "|" DAY_BC "T" CLOCK " BC")) },
 	[TYPE_TIMESTAMPTZ] = { "timestamptz",
-		SIMPLE("timestamptz", UNION("xs:dateTime", INFINITE "|" DAY_BC "T" CLOCK "Z BC")) },
+		SIMPLE("timestamptz", UNION("xs:dateTime", INFINITE "|" DAY_BC "T" CLOCK "(" FAR
+								    "|" OFFSET " BC)")) },
 	[TYPE_INTERVAL] = { "interval",
 		SIMPLE("interval",
 			RESTRICTION("P(-?[0-9]+Y)?(-?[0-9]+M)?(-?[0-9]+D)?"
@@ -59,6 +65,24 @@ static const struct {
 				"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")) },
 	[TYPE_BINARY] = { "xs:base64Binary", NULL },
 };
+
+/* The types whose values are free text or JSON, and what of them is lost. */
+static const char *lossy(enum type type)
+{
+	switch (type) {
+	case TYPE_UTF8: return "control characters, U+FFFE and U+FFFF, which become U+FFFD";
+	case TYPE_JSON:
+		return "whether a value was a string, a number, an array or empty, and control "
+		       "characters";
+	default: return NULL;
+	}
+}
+
+struct format_written xml_written(const struct field *field, const struct format_options *options)
+{
+	(void)options;
+	return (struct format_written){ types[field->type].name, lossy(field->type) };
+}
 
 /* A numeric(p,s) whose p is not known is as one without. */
 static enum type declared_type(const struct field *f)

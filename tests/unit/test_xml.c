@@ -252,6 +252,43 @@ static void times_and_uuid(void **s)
 	batch_free(&b);
 }
 
+/* The zone moves timestamptz alone; what is infinite stays so. */
+static void zoned(void **s)
+{
+	static const int64_t v[] = { 0, TIMESTAMP_INFINITY, -INT64_C(746117) * 86400000000 };
+	struct field fields[] = { { .name = "z", .type = TYPE_TIMESTAMPTZ },
+		{ .name = "t", .type = TYPE_TIMESTAMP } };
+	struct schema schema = { fields, 2 };
+	struct format_options o = { 0 };
+	struct err e = { 0 };
+	struct batch b;
+
+	(void)s;
+	o.zone = zone_open("-05:30", &e);
+	assert_non_null(o.zone);
+	batch_init(&b, &schema);
+	for (; b.rows < 3; b.rows++)
+		for (int i = 0; i < 2; i++)
+			COLUMN_PUT(&b.columns[i], int64_t, b.rows, v[b.rows]);
+	for (int i = 0; makers[i]; i++) {
+		struct memory_sink *m = memory_sink_new();
+		struct format *f = makers[i](&m->base, &o);
+
+		format_begin(f, &schema);
+		format_batch(f, &b);
+		format_end(f);
+		format_free(f);
+		assert_string_equal(buf_str(&m->bytes), HEAD
+			"<row><z>1999-12-31T18:30:00-05:30</z><t>2000-01-01T00:00:00</t></row>\n"
+			"<row><z>infinity</z><t>infinity</t></row>\n"
+			"<row><z>0044-03-14T18:30:00-05:30 BC</z>"
+			"<t>0044-03-15T00:00:00 BC</t></row>\n" TAIL);
+		sink_free(&m->base);
+	}
+	zone_close(o.zone);
+	batch_free(&b);
+}
+
 static void binary(void **s)
 {
 	struct field field = { .name = "b", .type = TYPE_BINARY, .nullable = true };
@@ -427,6 +464,7 @@ int main(void)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(many_rows),
 		cmocka_unit_test(times_and_uuid),
+		cmocka_unit_test(zoned),
 		cmocka_unit_test(binary),
 		cmocka_unit_test(specials_anywhere),
 		cmocka_unit_test(many_specials),

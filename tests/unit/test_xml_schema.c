@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "lib/format/formats.h"
 #include "lib/format/xml_schema.h"
 
 /* The batch is valid against its schema. */
@@ -136,7 +137,17 @@ static void times_judged(void **s)
 	BAD(TYPE_TIMESTAMP, "2024-01-01 00:00:00");
 	GOOD(TYPE_TIMESTAMPTZ, "2024-01-01T00:00:00Z");
 	GOOD(TYPE_TIMESTAMPTZ, "0044-03-15T00:00:00.5Z BC");
+	GOOD(TYPE_TIMESTAMPTZ, "2024-01-01T05:30:00.25+05:30");
+	GOOD(TYPE_TIMESTAMPTZ, "0044-03-15T05:30:00-15:56 BC");
+	GOOD(TYPE_TIMESTAMPTZ, "2024-01-01T00:00:00+14:00");
+	GOOD(TYPE_TIMESTAMPTZ, "1844-12-31T00:00:00-15:56");
+	GOOD(TYPE_TIMESTAMPTZ, "294277-01-01T23:58:59.999999+23:59");
 	BAD(TYPE_TIMESTAMPTZ, "2024-01-01T25:00:00Z");
+	BAD(TYPE_TIMESTAMPTZ, "2024-13-01T00:00:00+05:30");
+	BAD(TYPE_TIMESTAMPTZ, "2024-01-01T00:00:00+24:00");
+	BAD(TYPE_TIMESTAMPTZ, "2024-01-01T00:00:00+5:30");
+	BAD(TYPE_TIMESTAMPTZ, "0044-03-15T00:00:00 BC");
+	BAD(TYPE_TIMESTAMP, "0044-03-15T00:00:00Z BC");
 	GOOD(TYPE_INTERVAL, "PT0S");
 	GOOD(TYPE_INTERVAL, "P1Y-2M3DT-4H5M-6.7S");
 	BAD(TYPE_INTERVAL, "1 day");
@@ -271,6 +282,27 @@ static void no_columns_and_no_rows(void **s)
 	batch_free(&b);
 }
 
+/* What is said of a field: the type that its element has in the schema, and a loss for text and JSON alone. */
+static void written_types(void **s)
+{
+	(void)s;
+	for (int type = 0; type < TYPES_N; type++) {
+		struct field f = { .name = "v", .type = (enum type)type };
+		struct format_written w = xml_written(&f, NULL);
+		struct schema schema = { &f, 1 };
+		struct buf text = { 0 }, declared = { 0 };
+
+		xml_schema(&text, &schema, NULL, NULL);
+		buf_printf(&declared, "<xs:element name=\"v\"%s type=\"%s\"/>",
+			type == TYPE_JSON ? " nillable=\"true\"" : "", w.type);
+		if (!strstr(buf_str(&text), buf_str(&declared)))
+			fail_msg("%s is not in\n%s", buf_str(&declared), buf_str(&text));
+		assert_int_equal(w.lossy != NULL, type == TYPE_UTF8 || type == TYPE_JSON);
+		buf_free(&text);
+		buf_free(&declared);
+	}
+}
+
 /* Root, row and the table's name are what the caller of both says. */
 static void names_of_the_document(void **s)
 {
@@ -315,6 +347,7 @@ int main(void)
 		cmocka_unit_test(floats),
 		cmocka_unit_test(nasty),
 		cmocka_unit_test(no_columns_and_no_rows),
+		cmocka_unit_test(written_types),
 		cmocka_unit_test(names_of_the_document),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

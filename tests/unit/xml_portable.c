@@ -5,7 +5,6 @@
 #define ROW_OUT_FLUSH        16
 #define ROW_OUT_SPAN         12
 #define xml_new              xml_new_portable
-#define xml_written          xml_written_portable
 #define xml_json_free        xml_json_free_portable
 #define xml_json_put         xml_json_put_portable
 #define xml_text_escape      xml_text_escape_portable
