@@ -21,10 +21,6 @@ struct select {
 	int64_t limit;                     /* -1: none */
 };
 
-/* Fill columns and names from a comma-separated list, or with all columns when list is NULL. A name asked for
- * twice becomes name and name_2. ERR_BAD_REQUEST names the column that is not there. */
-int select_columns(struct arena *a, struct select *s, const char *list, struct err *e);
-
 /* Pages and limited results are ordered by the primary key, so that they are the same each time. */
 void select_compile(struct arena *a, const struct select *s, struct statement *st);
 

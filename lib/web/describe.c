@@ -1,5 +1,7 @@
 #include "lib/web/describe.h"
 
+#include "lib/query/columns.h"
+
 int describe_select(struct request *rq, struct source *source, const struct select *sel,
 	struct schema *schema, struct err *e)
 {

@@ -4,17 +4,21 @@
 #include "config.h"
 
 #include "lib/format/format.h"
+#include "lib/sink/compress.h"
 #include "lib/web/route.h"
 
 int handle_service(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
 	struct buf b = { 0 };
 
-	(void)app, (void)rq, (void)e;
+	(void)rq, (void)e;
 	buf_puts(&b, "{\"service\":\"sluice\",\"version\":\"" PACKAGE_VERSION "\",\"features\":{"
 		     "\"formats\":[");
 	for (size_t i = 0; format_types[i]; i++)
 		buf_printf(&b, "%s\"%s\"", i ? "," : "", format_types[i]->name);
+	buf_puts(&b, "],\"compressions\":[");
+	for (size_t i = 0; compress_types[i]; i++)
+		buf_printf(&b, "%s\"%s\"", i ? "," : "", compress_types[i]->name);
 	buf_printf(&b, "],\"pages\":true,\"digest\":[\"sha-256\"],\"outcomes\":%s}}\n",
 		app->outcomes ? "true" : "false");
 	response_json(rs, 200, &b);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/export/lookup.h"
+#include "lib/query/columns.h"
 
 static int choose_key(const struct catalog_table *t, struct rows_plan *plan, struct err *e)
 {

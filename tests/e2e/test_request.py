@@ -1,6 +1,7 @@
 """What may be asked, and what is not understood: formats, parameters, paths, methods."""
 
 import socket
+import urllib.parse
 
 import pytest
 
@@ -51,31 +52,35 @@ CSV, NDJSON = "text/csv; charset=utf-8", "application/x-ndjson"
 
 def test_accept_chooses_the_format(get):
     for accept, media in (
-            ("", CSV), ("*/*", CSV), ("text/csv", CSV), ("TEXT/CSV", CSV), ("text/*", CSV), ("application/*", NDJSON),
+            ("", CSV), ("*/*", CSV), ("text/csv", CSV), ("TEXT/CSV", CSV), ("text/*", CSV),
+            ("application/x-ndjson;q=0.2, application/pdf", NDJSON),
             ("application/x-ndjson", NDJSON), ("application/jsonl", NDJSON), ("text/csv;charset=utf-8", CSV),
-            ("text/html, application/x-ndjson;q=0.1", NDJSON), ("application/xml, */*;q=0.1", CSV),
+            ("text/html, application/x-ndjson;q=0.1", NDJSON), ("application/pdf, */*;q=0.1", CSV),
             ("text/csv;q=0.5, application/x-ndjson;q=0.6", NDJSON), ("text/csv;q=0.51,application/jsonl;q=0.501", CSV),
-            ("text/csv;q=0.3, */*;q=0.8", NDJSON), ("*/*;q=0.8, text/csv;q=0", NDJSON),
+            ("text/csv;q=0.3, application/*;q=0.8, application/json;q=0.1", NDJSON),
+            ("application/jsonl;q=0.8, text/csv;q=0", NDJSON),
             ("text/*;q=0.2, text/csv;q=0.9", CSV), ('text/csv;a="q=0,";q=0.9, application/x-ndjson;q=0.8', CSV),
             ("text/csv ; q=0 , application/x-ndjson ; q=0.001", NDJSON)):
         answer = get(ROWS, headers={"Accept": accept})
         assert (answer.exit, answer.status, answer.headers["content-type"]) == (0, 200, media), accept
-        assert answer.headers["vary"] == "Authorization, Accept"
+        assert answer.headers["vary"] == "Authorization, Accept, Accept-Encoding"
         suffix = "csv" if media == CSV else "ndjson"
         assert answer.headers["content-disposition"] == f"attachment; filename=items.{suffix}"
 
 
 def test_what_cannot_be_had_is_406_with_the_list(get):
-    for accept in ("application/json", "text/csv;q=0", "*/*;q=0", "text/html, image/*", "nonsense", "text"):
+    for accept in ("application/pdf", "text/csv;q=0", "*/*;q=0", "text/html, image/*", "nonsense", "text"):
         said = problem.check(get(ROWS, headers={"Accept": accept}), 406)
-        assert said["formats"] == [{"suffix": "csv", "mediaType": "text/csv"},
-                                   {"suffix": "ndjson", "mediaType": "application/x-ndjson"}], accept
+        assert {one["suffix"]: one["mediaType"] for one in said["formats"]} == {
+            "csv": "text/csv", "tsv": "text/tab-separated-values", "json": "application/json",
+            "ndjson": "application/x-ndjson", "xml": "application/xml"}, accept
 
 
 def test_the_suffix_wins(get):
     answer = get(ROWS + ".ndjson", headers={"Accept": "text/csv, */*;q=0"})
-    assert (answer.status, answer.headers["content-type"], answer.headers["vary"]) == (200, NDJSON, "Authorization")
-    for suffix in (".docx", ".", ".csv.gz", ".CSV"):
+    assert (answer.status, answer.headers["content-type"], answer.headers["vary"]) == (
+        200, NDJSON, "Authorization, Accept-Encoding")
+    for suffix in (".docx", ".", ".csv.rar", ".CSV"):
         assert problem.check(get(ROWS + suffix), 406)["formats"][0]["suffix"] == "csv"
     for rest in ("csv", "/", ".csv/", "x.csv"):
         problem.check(get(ROWS + rest), 404, ROWS + rest)
@@ -97,9 +102,43 @@ def test_columns_in_the_order_asked(get):
 
 
 def test_columns_that_are_not_there_are_400(get):
-    for columns in ("nope", "id,nope", "ID", "", ",", "id,", "id,,name", "*", "%22id%22", "id%00", "id%20", "1", "ctid",
+    for columns in ("nope", "id,nope", "ID", "", ",", "id,", "id,,name", "*", "%22id", "%22id%22x", "%22%22", "id:", ":id", "id:a:b", "id:name,name", "id:a,name:a",
+                    "id:" + "n" * 256, "id%00", "id%20", "1", "ctid",
                     ",".join(["id"] * 1665)):
         problem.check(get(f"{ROWS}.csv?columns={columns}"), 400)
+
+
+def test_columns_renamed(get):
+    for columns, header in (("id:number", "number"), ("name,id:name_2", "name,name_2"), ("id:name,name:id", "name,id"),
+                            ('"id":"a,b"', '"a,b"'), ('"Full Name":"x:y"', "x:y"), ('id:"say ""hi"""', '"say ""hi"""'),
+                            ("id:x,id,id:y", "x,id_2,y")):
+        answer = get(f"{ROWS}.csv?columns={urllib.parse.quote(columns)}")
+        assert (answer.status, answer.text().split("\r\n")[0]) == (200, header), columns
+    assert get(f"{ROWS}.ndjson?columns=id:n&limit=1").json() == {"n": 1}
+    assert b"<row><n>1</n></row>" in get(f"{ROWS}.xml?columns=id:n&limit=1").body
+
+
+# ---- how many there are
+
+def test_count_by_preference(fetch):
+    for prefer, count, applied in (("count=exact", "12", "count=exact"), ("COUNT=exact", "12", "count=exact"),
+                                   ('respond-async, count="exact"; x', "12", "count=exact"),
+                                   ("count=exact, count=planned", "12", "count=exact"),
+                                   ("count=estimated", None, None), ("return=minimal", None, None)):
+        for path in (f"{ROWS}.csv?limit=2", f"{ROWS}.csv?page=2&total_pages=3", "/export/items"):
+            answer = fetch(path, headers={"Prefer": prefer})
+            assert answer.status == 200
+            assert answer.headers.get("x-total-count") == count, (prefer, path)
+            assert answer.headers.get("preference-applied") == applied
+            assert ("Prefer" in answer.headers["vary"]) == (count is not None)
+    assert "x-total-count" not in fetch(f"{ROWS}.csv").headers
+    assert fetch(f"{ROWS}.csv", method="HEAD", headers={"Prefer": "count=exact"}).headers["x-total-count"] == "12"
+
+
+def test_the_planners_count(get, postgres):
+    postgres.execute("ANALYZE req.items")
+    answer = get(f"{ROWS}.csv?limit=1", headers={"Prefer": "count=planned"})
+    assert (answer.headers["x-total-count"], answer.headers["preference-applied"]) == ("12", "count=planned")
 
 
 def test_limit(get):
@@ -109,7 +148,7 @@ def test_limit(get):
 
 
 NOT_UNDERSTOOD = ["limit=-1", "limit=", "limit=x", "limit=1e3", f"limit={2 ** 63}", "limit=1&limit=1",
-                  "limit=1&%6cimit=2", "unknown=1", "Limit=1", "=1", "format=csv", "columns=%zz", "columns=%f",
+                  "limit=1&%6cimit=2", "unknown=1", "Limit=1", "=1", "format=ndjson", "columns=%zz", "columns=%f",
                   "columns=%", "columns=%00", "%00=1", "columns=%ff", "columns=%c0%80", "columns=%ed%a0%80",
                   "digest=md5", "digest=", "limit=1;columns=id", "&".join(f"p{i}=1" for i in range(101))]
 
