@@ -109,14 +109,18 @@ static int add(
 	return 0;
 }
 
-/* What was given a new name is the only one of that name; aliased[i] tells which were. */
+/* What was given a new name (aliased[i]) is the only one of that name; name_2 is not made of another for its sake. */
 static int check_aliases(const struct select *s, const bool *aliased, struct err *e)
 {
 	for (size_t i = 0; i < s->columns_n; i++)
-		for (size_t j = 0; aliased[i] && j < s->columns_n; j++)
-			if (i != j && !strcmp(s->names[i], s->names[j]))
+		for (size_t j = 0; aliased[i] && j < s->columns_n; j++) {
+			const char *other = aliased[j] ? s->names[j] : s->columns[j]->name;
+
+			if (i != j &&
+				(!strcmp(s->names[i], s->names[j]) || !strcmp(s->names[i], other)))
 				return err_set(e, ERR_BAD_REQUEST,
 					"columns: two would be named \"%s\"", s->names[i]);
+		}
 	return 0;
 }
 

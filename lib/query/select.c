@@ -35,13 +35,14 @@ void select_compile(struct arena *a, const struct select *s, struct statement *s
 	buf_puts(&b, "SELECT ");
 	for (size_t i = 0; i < s->columns_n; i++) {
 		const struct catalog_column *c = s->columns[i];
+		bool as_json = c->as_json && !s->nested_as_text;
 
 		buf_printf(&b,
-			c->as_json    ? "%sto_json(%s)"
+			as_json       ? "%sto_json(%s)"
 			: is_jsonb(c) ? "%s%s::text"
 				      : "%s%s",
 			i ? ", " : "", c->quoted);
-		dear = dear || c->as_json || is_jsonb(c);
+		dear = dear || as_json || is_jsonb(c);
 	}
 	put_from(&b, s);
 	if ((s->page || s->limit >= 0) && s->table->order_by)
@@ -73,7 +74,8 @@ void select_name_schema(struct arena *a, const struct select *s, const struct sc
 		named->fields[i].name = s->names[i];
 		named->fields[i].nullable = s->columns[i]->nullable;
 		named->fields[i].source_type = s->columns[i]->source_type;
-		if (is_jsonb(s->columns[i]))
-			named->fields[i].type = TYPE_JSON; /* which has the layout of text */
+		/* Which has the layout of text; that of one format is no other schema. */
+		if (is_jsonb(s->columns[i]) || s->columns[i]->as_json)
+			named->fields[i].type = TYPE_JSON;
 	}
 }

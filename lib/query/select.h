@@ -19,6 +19,7 @@ struct select {
 	const char **names;                /* as exported: unique */
 	const struct page_predicate *page; /* its parameters begin with $1; NULL: the whole table */
 	int64_t limit;                     /* -1: none */
+	bool nested_as_text; /* arrays and composites as the server spells them, not as JSON */
 };
 
 /* Pages and limited results are ordered by the primary key, so that they are the same each time. */

@@ -103,7 +103,11 @@ int rows_plan(struct app *app, struct response *rs, struct source *source,
 {
 	struct arena *a = &rs->request->arena;
 
-	*plan = (struct rows_plan){ .select = { .table = t, .limit = ask->limit } };
+	*plan = (struct rows_plan){ .select = {
+					    .table = t,
+					    .limit = ask->limit,
+					    .nested_as_text = ask->options.nested == NESTED_SERVER,
+				    } };
 	if (select_columns(a, &plan->select, ask->columns, e) < 0 ||
 		plan_count(a, source, ask, plan, e) < 0)
 		return -1;
