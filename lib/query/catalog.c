@@ -12,7 +12,9 @@ static const char catalog_sql[] =
 	"SELECT n.nspname::text, c.relname::text, (c.relkind IN ('v', 'f'))::bool,"
 	" CASE WHEN c.reltuples < 0 OR c.relkind = 'v' THEN -1 ELSE c.reltuples END::bigint,"
 	" a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL),"
-	" NOT (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull)),"
+	/* a domain's NOT NULL is not held against a subquery's NULL, a foreign table's is not checked, and a
+	 * child may have dropped its parent's */
+	" NOT (a.attnotnull AND (c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass))),"
 	/* arrays, composites and hstore: types that to_json takes apart */
 	" b.typcategory = 'A' OR b.typtype = 'c' OR b.typname = 'hstore',"
 	" coalesce(i.indnkeyatts = 1 AND i.indkey[0] = a.attnum, false),"
