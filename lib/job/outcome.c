@@ -1,134 +1,38 @@
 #include "lib/job/outcome.h"
 
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/random.h"
-#include "lib/base/wait.h"
-#include "lib/source/postgres_connect.h"
+#include "lib/job/metadata.h"
 
 enum {
-	PURGE_EVERY = 256, /* exports between two purges of what has expired, by one process */
-	ANSWER_MS = 15000  /* longer than the server's own limit for a statement */
+	PURGE_EVERY = 256 /* exports between two purges of what has expired, by one process */
 };
 
 struct outcome_store {
-	const struct settings_database *db;
+	struct metadata *metadata; /* borrowed */
 	int64_t keep_s;
-	PGconn *conn;  /* NULL: not connected */
 	char lock[24]; /* of the running export, as text */
 	unsigned begun_n;
 };
 
-struct outcome_store *outcome_open(const struct settings *s)
+struct outcome_store *outcome_open(struct metadata *m, const struct settings *s)
 {
-	const struct settings_database *db = settings_database(s, s->metadata_database);
-
-	if (!db)
+	if (!m)
 		return NULL;
 	struct outcome_store *o = mem_zero(1, sizeof *o);
 
-	o->db = db;
+	o->metadata = m;
 	o->keep_s = s->metadata_keep_us / 1000000;
 	return o;
 }
 
 void outcome_close(struct outcome_store *o)
 {
-	if (!o)
-		return;
-	PQfinish(o->conn);
 	free(o);
-}
-
-static int failed(struct outcome_store *o, const PGresult *r, struct err *e)
-{
-	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
-
-	err_set(e, ERR_UNAVAILABLE, "the outcomes of exports cannot be reached");
-	return err_cause(e, "metadata: %s%s%s", state ? state : "", state ? ": " : "",
-		PQerrorMessage(o->conn));
-}
-
-static void disconnect(struct outcome_store *o)
-{
-	PQfinish(o->conn);
-	o->conn = NULL;
-}
-
-/* The result of what was sent, waited for no longer than ANSWER_MS; NULL when it does not come: then the connection is
- * of no use. */
-static PGresult *answer(struct outcome_store *o)
-{
-	PGresult *last = NULL, *r;
-	int64_t end_us = clock_monotonic_us() + (int64_t)ANSWER_MS * 1000;
-
-	for (;;) {
-		int64_t left_ms = (end_us - clock_monotonic_us()) / 1000;
-
-		if (!PQisBusy(o->conn)) {
-			r = PQgetResult(o->conn);
-			if (!r)
-				return last;
-			PQclear(last);
-			last = r;
-		} else if (left_ms <= 0 ||
-			   wait_fd(PQsocket(o->conn), POLLIN, -1, (int)left_ms) != WAIT_READY ||
-			   !PQconsumeInput(o->conn)) {
-			PQclear(last);
-			return NULL;
-		}
-	}
-}
-
-static int connect_store(struct outcome_store *o, struct err *e)
-{
-	/* An outcome lost to a crash of the server is no worse than one lost with the process. */
-	static const char setup[] = "SET statement_timeout = '10s'; SET synchronous_commit = off";
-
-	disconnect(o);
-	o->conn = postgres_connect(o->db, -1, e);
-	if (!o->conn)
-		return -1;
-	PGresult *r = PQsendQuery(o->conn, setup) ? answer(o) : NULL;
-	int status = PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : failed(o, r, e);
-
-	PQclear(r);
-	if (status < 0)
-		disconnect(o);
-	return status;
-}
-
-/* Run with text parameters; connects first, and once more when a kept connection turns out to be dead. NULL on failure. */
-static PGresult *run(
-	struct outcome_store *o, const char *sql, const char *const *params, int n, struct err *e)
-{
-	for (bool fresh = false;; fresh = true) {
-		if (!o->conn || PQstatus(o->conn) != CONNECTION_OK) {
-			if (connect_store(o, e) < 0)
-				return NULL;
-			fresh = true;
-		}
-		PGresult *r = PQsendQueryParams(o->conn, sql, n, NULL, params, NULL, NULL, 0)
-				      ? answer(o)
-				      : NULL;
-		ExecStatusType is = PQresultStatus(r);
-
-		if (is == PGRES_TUPLES_OK || is == PGRES_COMMAND_OK)
-			return r;
-		bool is_dead = PQstatus(o->conn) != CONNECTION_OK;
-
-		failed(o, r, e);
-		if (!r)
-			disconnect(o);
-		PQclear(r);
-		if (fresh || !is_dead)
-			return NULL;
-	}
 }
 
 static void purge(struct outcome_store *o)
@@ -136,8 +40,8 @@ static void purge(struct outcome_store *o)
 	struct err ignored; /* the next purge takes what this one left */
 
 	if (o->begun_n++ % PURGE_EVERY == 0)
-		PQclear(run(
-			o, "DELETE FROM sluice.outcomes WHERE expires < now()", NULL, 0, &ignored));
+		PQclear(metadata_run(o->metadata,
+			"DELETE FROM sluice.outcomes WHERE expires < now()", NULL, 0, &ignored));
 }
 
 int outcome_begin(struct outcome_store *o, const struct outcome_begin *b, struct err *e)
@@ -156,11 +60,12 @@ int outcome_begin(struct outcome_store *o, const struct outcome_begin *b, struct
 	snprintf(o->lock, sizeof o->lock, "%lld", (long long)key);
 	snprintf(keep, sizeof keep, "%lld", (long long)o->keep_s);
 	const char *params[] = { b->id, b->subject, b->route, b->table, b->format, o->lock, keep };
-	PGresult *r = run(o, sql, params, 7, e);
+	PGresult *r = metadata_run(o->metadata, sql, params, 7, e);
 
 	PQclear(r);
+	/* The lock may have been taken, and would stay with the session. */
 	if (!r)
-		disconnect(o); /* the lock may have been taken, and would stay with the session */
+		metadata_disconnect(o->metadata);
 	return r ? 0 : -1;
 }
 
@@ -182,10 +87,11 @@ static void unlock(struct outcome_store *o)
 {
 	const char *params[] = { o->lock };
 	struct err ignored; /* without a session there is no lock */
-	PGresult *r = run(o, "SELECT pg_advisory_unlock($1::bigint)", params, 1, &ignored);
+	PGresult *r = metadata_run(
+		o->metadata, "SELECT pg_advisory_unlock($1::bigint)", params, 1, &ignored);
 
 	if (!r)
-		disconnect(o);
+		metadata_disconnect(o->metadata);
 	PQclear(r);
 }
 
@@ -193,7 +99,8 @@ int outcome_end(struct outcome_store *o, const struct outcome_end *end, struct e
 {
 	static const char sql[] =
 		"UPDATE sluice.outcomes SET state = $2, ended = clock_timestamp(),"
-		" rows = $3::bigint, bytes = $4::bigint, sha256 = $5, error = $6::jsonb"
+		" rows = $3::bigint, bytes = $4::bigint, sha256 = $5, error = $6::jsonb,"
+		" schema_fingerprint = $7, lossy = $8::jsonb"
 		" WHERE id = $1::uuid";
 	struct buf problem = { 0 };
 	char rows[24], bytes[24];
@@ -203,8 +110,8 @@ int outcome_end(struct outcome_store *o, const struct outcome_end *end, struct e
 	if (end->err)
 		error_json(&problem, end->err);
 	const char *params[] = { end->id, end->err ? "failed" : "succeeded", rows, bytes,
-		end->sha256, end->err ? buf_str(&problem) : NULL };
-	PGresult *r = run(o, sql, params, 6, e);
+		end->sha256, end->err ? buf_str(&problem) : NULL, end->fingerprint, end->lossy };
+	PGresult *r = metadata_run(o->metadata, sql, params, 8, e);
 
 	buf_free(&problem);
 	PQclear(r);
@@ -224,6 +131,7 @@ static PGresult *look(struct outcome_store *o, const char *id, const char *subje
 		" 'table', table_key, 'format', format, 'startedAt', started, 'endedAt', ended,"
 		" 'rows', CASE WHEN state = 'running' THEN NULL ELSE rows END,"
 		" 'bytes', CASE WHEN state = 'running' THEN NULL ELSE bytes END, 'sha256', sha256,"
+		" 'schema', schema_fingerprint, 'lossy', lossy,"
 		" 'error', CASE WHEN died THEN jsonb_build_object("
 		"   'type', 'urn:sluice:problem:internal', 'title', 'Internal error', 'status', "
 		"500,"
@@ -236,7 +144,7 @@ static PGresult *look(struct outcome_store *o, const char *id, const char *subje
 		"  FROM sluice.outcomes WHERE id = $1::uuid AND sub = $2 AND expires > now()) o";
 	const char *params[] = { id, subject };
 
-	return run(o, sql, params, 2, e);
+	return metadata_run(o->metadata, sql, params, 2, e);
 }
 
 int outcome_read(struct outcome_store *o, const char *id, const char *subject, struct buf *json,

@@ -1,6 +1,6 @@
 /*
  * Outcomes: how each export ended, kept in the metadata schema so that it can be asked afterwards
- * (etc/schema/0001_outcomes.sql).
+ * (etc/schema/).
  *
  * A row is written when the export begins ('running') and changed when it ends. While it runs, its process
  * holds a session advisory lock; a 'running' row whose lock nobody holds was left by a process
@@ -17,6 +17,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/settings.h"
 
+struct metadata;
 struct outcome_store;
 
 struct outcome_begin {
@@ -33,11 +34,13 @@ struct outcome_end {
 	uint64_t rows;
 	uint64_t bytes;     /* of the body as sent */
 	const char *sha256; /* hex, or NULL when it was not asked for */
+	const char
+		*fingerprint; /* of the schema; it and lossy NULL: failed before they were known */
+	const char *lossy;    /* JSON: names of the columns that did not arrive exactly */
 };
 
-/* The store connects when first used. NULL when the configuration names no metadata database: then outcomes are
- * not kept, and the calls below must not be made. */
-struct outcome_store *outcome_open(const struct settings *s);
+/* NULL when m is: then outcomes are not kept, and the calls below must not be made. m must outlive the store. */
+struct outcome_store *outcome_open(struct metadata *m, const struct settings *s);
 void outcome_close(struct outcome_store *o);
 
 int outcome_begin(struct outcome_store *o, const struct outcome_begin *b, struct err *e);

@@ -33,7 +33,9 @@ static int open_parts(struct app *app, struct err *e)
 	app->sources = mem_zero(s->databases_n, sizeof(struct source *));
 	for (size_t i = 0; i < s->databases_n; i++)
 		app->sources[i] = postgres_new(&s->databases[i]);
-	app->outcomes = outcome_open(s);
+	app->metadata = metadata_open(s);
+	app->outcomes = outcome_open(app->metadata, s);
+	app->schemas = schema_store_open(app->metadata);
 	return 0;
 }
 
@@ -53,7 +55,9 @@ void app_close(struct app *app)
 	for (size_t i = 0; app->sources && i < app->settings.databases_n; i++)
 		source_close(app->sources[i]);
 	free(app->sources);
+	schema_store_close(app->schemas);
 	outcome_close(app->outcomes);
+	metadata_close(app->metadata);
 	rate_close(app->rates);
 	verifier_free(app->verifier);
 	settings_free(&app->settings);

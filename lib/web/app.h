@@ -7,7 +7,9 @@
 #include "lib/access/rate.h"
 #include "lib/access/token.h"
 #include "lib/base/settings.h"
+#include "lib/job/metadata.h"
 #include "lib/job/outcome.h"
+#include "lib/job/schema_store.h"
 #include "lib/source/source.h"
 
 struct app {
@@ -15,7 +17,9 @@ struct app {
 	struct verifier *verifier;
 	struct rate_table *rates;
 	struct source **sources;        /* one for each of settings.databases */
+	struct metadata *metadata;      /* NULL: there is none */
 	struct outcome_store *outcomes; /* NULL: not kept */
+	struct schema_store *schemas;   /* NULL: not kept */
 };
 
 /* Read the configuration and open what must be there. ERR_CONFIG says what and where. */

@@ -16,6 +16,8 @@
 #include "lib/web/page_link.h"
 #include "lib/web/route.h"
 #include "lib/web/rows_plan.h"
+#include "lib/web/schema_json.h"
+#include "lib/web/schema_match.h"
 #include "lib/web/table.h"
 
 /* Apache takes no longer header line (8,190 bytes) from a FastCGI program. */
@@ -105,6 +107,8 @@ struct transfer {
 	const struct rows_ask *ask;
 	struct sink *digest; /* one of the chain, where it was asked for */
 	char sha256[DIGEST_HEX];
+	char fingerprint[FINGERPRINT_TEXT];
+	const char *lossy; /* JSON, once the fingerprint is known */
 };
 
 /* What stands between the format and where the body goes; takes `to`. */
@@ -177,6 +181,18 @@ static int spool(struct transfer *t, struct err *e)
 	return status;
 }
 
+static int announce(struct transfer *t, const struct schema *schema, struct err *e)
+{
+	struct buf b = { 0 };
+
+	if (schema_announce(t->app, t->rs, schema, t->fingerprint, e) < 0)
+		return -1;
+	schema_json_lossy(&b, schema, t->ask->format, &t->ask->options);
+	t->lossy = arena_strdup(&t->rs->request->arena, buf_str(&b));
+	buf_free(&b);
+	return 0;
+}
+
 static int run(struct transfer *t, const struct rows_plan *plan, struct err *e)
 {
 	const struct schema *described;
@@ -190,6 +206,10 @@ static int run(struct transfer *t, const struct rows_plan *plan, struct err *e)
 		return err_set(e, ERR_DATABASE, "the database's result is not what was asked for");
 	}
 	select_name_schema(&rq->arena, &plan->select, described, &schema);
+	if (announce(t, &schema, e) < 0) {
+		source_cancel(t->pump.source);
+		return -1;
+	}
 	t->pump.schema = &schema;
 	t->pump.hangup_fd = rq->fcgi->ipcFd;
 	return must_spool(rq) ? spool(t, e) : stream(t, e);
@@ -209,7 +229,8 @@ static int note_begin(struct transfer *t, struct err *e)
 static void note_end(struct transfer *t, const struct err *failure)
 {
 	struct outcome_end end = { t->rs->request->id, failure, t->pump.rows,
-		t->rs->door ? t->rs->door->bytes : t->rs->bytes, t->sha256[0] ? t->sha256 : NULL };
+		t->rs->door ? t->rs->door->bytes : t->rs->bytes, t->sha256[0] ? t->sha256 : NULL,
+		t->lossy ? t->fingerprint : NULL, t->lossy };
 	struct err e;
 
 	if (t->app->outcomes && outcome_end(t->app->outcomes, &end, &e) < 0) {
@@ -223,7 +244,7 @@ static void note_end(struct transfer *t, const struct err *failure)
 static int export_rows(struct app *app, struct response *rs, const struct rows_ask *ask,
 	const struct rows_plan *plan, struct source *source, struct err *e)
 {
-	struct transfer t = { app, rs, { .source = source }, ask, NULL, "" };
+	struct transfer t = { .app = app, .rs = rs, .pump.source = source, .ask = ask };
 
 	if (request_is_head(rs->request)) {
 		struct source *at = source;
@@ -255,7 +276,8 @@ static int serve(struct app *app, struct request *rq, struct response *rs,
 	struct rows_plan plan;
 
 	if (table_find(app, rq, &source, &table, e) < 0 ||
-		rows_plan(app, rs, source, &table, ask, &plan, e) < 0) {
+		rows_plan(app, rs, source, &table, ask, &plan, e) < 0 ||
+		schema_match_select(app, rs, source, &plan.select, e) < 0) {
 		table_abandon(&source);
 		return -1;
 	}

@@ -1,0 +1,32 @@
+/*
+ * Metadata: a process's connection with the metadata database (etc/schema/), shared by what is kept there.
+ *
+ * Connected when first used, and again when it has died. The lock of a running export is the session's (outcome.h).
+ */
+#ifndef SLUICE_JOB_METADATA_H
+#define SLUICE_JOB_METADATA_H
+
+#include <stdbool.h>
+
+#include "lib/base/err.h"
+#include "lib/base/settings.h"
+
+struct metadata;
+struct pg_result; /* libpq's PGresult */
+
+/* NULL when the configuration names no metadata database. The settings must outlive it. */
+struct metadata *metadata_open(const struct settings *s);
+void metadata_close(struct metadata *m);
+
+/* Run one statement with text parameters, waiting no longer than the server's limit for it. The result is the caller's to clear;
+ * NULL on failure (ERR_UNAVAILABLE): then the connection has been dropped where it is of no more use. */
+struct pg_result *metadata_run(
+	struct metadata *m, const char *sql, const char *const *params, int n, struct err *e);
+
+/* End the session, and with it every lock it holds. */
+void metadata_disconnect(struct metadata *m);
+
+/* Whether the last try to connect failed, moments ago: what can do without should not wait for another. */
+bool metadata_is_lost(const struct metadata *m);
+
+#endif
