@@ -70,7 +70,7 @@ struct format_options {
 	/* FAMILY_XML; mapped to XML names; NULL: XML_ROOT, XML_ROW */
 	const char *root;
 	const char *row;
-	const char *table; /* the root's attribute `name`: what is exported, no caller's choice; NULL: none */
+	const char *table; /* the root's `name`: of what is exported, no option; or NULL */
 
 	/* FAMILY_TEXT */
 	struct zone *zone; /* of timestamptz; NULL: UTC */
