@@ -6,67 +6,6 @@
 
 #include "lib/base/clock.h"
 
-enum { PARAMS_MAX = 100 };
-
-static int hex_value(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
-}
-
-/* RFC 3986 §2.1; in a query '+' is a space (HTML forms). NULL where it is not well-formed or holds a NUL. */
-static const char *decode(struct arena *a, const char *s, size_t len, bool plus)
-{
-	char *out = arena_alloc(a, len + 1), *to = out;
-
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] == '%') {
-			int high = len - i > 2 ? hex_value(s[i + 1]) : -1;
-			int low = high >= 0 ? hex_value(s[i + 2]) : -1;
-
-			if (low < 0 || (high == 0 && low == 0))
-				return NULL;
-			*to++ = (char)(high << 4 | low);
-			i += 2;
-		} else {
-			*to++ = plus && s[i] == '+' ? ' ' : s[i];
-		}
-	}
-	*to = '\0';
-	return utf8_valid(out, (size_t)(to - out)) ? out : NULL;
-}
-
-static int read_params(struct request *rq, struct err *e)
-{
-	rq->params = arena_zero(&rq->arena, PARAMS_MAX, sizeof *rq->params);
-	for (const char *p = rq->query, *end; *p; p = *end ? end + 1 : end) {
-		end = strchrnul(p, '&');
-		if (end == p)
-			continue;
-		if (rq->params_n == PARAMS_MAX)
-			return err_set(
-				e, ERR_BAD_REQUEST, "more than %d query parameters", PARAMS_MAX);
-		const char *equals = memchr(p, '=', (size_t)(end - p));
-		const char *name_end = equals ? equals : end;
-		const char *value = equals ? equals + 1 : end;
-		struct request_param param = {
-			decode(&rq->arena, p, (size_t)(name_end - p), true),
-			decode(&rq->arena, value, (size_t)(end - value), true),
-		};
-
-		if (!param.name || !param.value)
-			return err_set(e, ERR_BAD_REQUEST,
-				"the query string is not percent-encoded UTF-8");
-		if (request_param(rq, param.name))
-			return err_set(e, ERR_BAD_REQUEST, "the parameter \"%s\" is given twice",
-				param.name);
-		rq->params[rq->params_n++] = param;
-	}
-	return 0;
-}
-
 int request_init(struct request *rq, FCGX_Request *fcgi, struct err *e)
 {
 	char drop[512];
@@ -96,12 +35,12 @@ int request_init(struct request *rq, FCGX_Request *fcgi, struct err *e)
 		rq->path = "";
 		return err_set(e, ERR_BAD_REQUEST, "the path has an encoded slash");
 	}
-	rq->path = decode(&rq->arena, uri, (size_t)(mark - uri), false);
+	rq->path = query_string_decode(&rq->arena, uri, (size_t)(mark - uri), false);
 	if (!rq->path) {
 		rq->path = "";
 		return err_set(e, ERR_BAD_REQUEST, "the path is not percent-encoded UTF-8");
 	}
-	return read_params(rq, e);
+	return query_string_read(&rq->arena, rq->query, &rq->params, &rq->params_n, e);
 }
 
 void request_reset(struct request *rq)

@@ -12,11 +12,7 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 #include "lib/base/random.h"
-
-struct request_param { /* decoded */
-	const char *name;
-	const char *value;
-};
+#include "lib/web/query_string.h"
 
 struct request {
 	FCGX_Request *fcgi;
