@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lib/export/lookup.h"
-#include "lib/web/describe.h"
 #include "lib/web/route.h"
 #include "lib/web/table.h"
 
@@ -85,44 +84,6 @@ int handle_table(struct app *app, struct request *rq, struct response *rs, struc
 	}
 	put_table(&b, &t);
 	buf_putc(&b, '\n');
-	response_json(rs, 200, &b);
-	buf_free(&b);
-	return 0;
-}
-
-static void put_field(struct buf *b, const struct field *f)
-{
-	buf_puts(b, "{\"name\":");
-	put_string(b, f->name);
-	buf_printf(b, ",\"type\":\"%s\",\"sourceType\":", type_name(f->type));
-	put_string(b, f->source_type);
-	if (f->type == TYPE_DECIMAL128)
-		buf_printf(b, ",\"precision\":%d,\"scale\":%d", f->precision, f->scale);
-	buf_printf(b, ",\"nullable\":%s}", f->nullable ? "true" : "false");
-}
-
-int handle_table_schema(struct app *app, struct request *rq, struct response *rs, struct err *e)
-{
-	struct source *source = NULL;
-	struct schema schema;
-	struct catalog_table t;
-	struct buf b = { 0 };
-
-	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0 ||
-		table_find(app, rq, &source, &t, e) < 0 ||
-		describe_table(rq, source, &t, NULL, &schema, e) < 0 ||
-		table_leave(&source, e) < 0) {
-		table_abandon(&source);
-		return -1;
-	}
-	buf_puts(&b, "{\"table\":");
-	put_string(&b, t.key);
-	buf_puts(&b, ",\"columns\":[");
-	for (size_t i = 0; i < schema.n; i++) {
-		buf_puts(&b, i ? "," : "");
-		put_field(&b, &schema.fields[i]);
-	}
-	buf_puts(&b, "]}\n");
 	response_json(rs, 200, &b);
 	buf_free(&b);
 	return 0;
