@@ -63,9 +63,11 @@ struct settings {
 	int64_t limits_page_rows; /* rows a page may hold */
 
 	/* state and stage: directories */
-	const char *state_dir;   /* shared memory files, key set cache */
-	const char *stage_dir;   /* spooled bodies (O_TMPFILE) */
-	int64_t stage_max_bytes; /* one spooled body */
+	const char *state_dir;       /* shared memory files, key set cache */
+	const char *stage_dir;       /* spooled bodies (O_TMPFILE) */
+	int64_t stage_max_bytes;     /* one spooled body */
+	int64_t stage_slow_rate;     /* bytes a second below which a client is slow; 0: none is */
+	int64_t stage_slow_after_us; /* for so long */
 
 	/* metadata */
 	const char *metadata_database; /* a key of databases; "": outcomes are not kept */

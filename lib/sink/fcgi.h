@@ -9,19 +9,35 @@
  *	  └──────────── abort ──────────────────┴──abort───▶ ABORTED
  *
  * An abort in BODY writes the header of a record whose version does not exist: the web server then breaks the
- * transfer off, which a mere end of the stream does not make every one of them do. After it the
- * request must be released with fcgi_release(…, true).
+ * transfer off, which a mere end of the stream does not make every one of them do. Where the
+ * connection has no room for it within two seconds, what was sent ends within a record, or without
+ * its end. After it the request must be released with fcgi_release(…, true).
  */
 #ifndef SLUICE_SINK_FCGI_H
 #define SLUICE_SINK_FCGI_H
 
 #include <fcgiapp.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/sink/sink.h"
 
+/* Content of one record: the most that two bytes of length can say, less what would need padding (§3.3). */
+enum { FCGI_SINK_RECORD = 65528 };
+
 /* The request is borrowed until free; the head is copied. */
 struct sink *fcgi_sink_new(FCGX_Request *request, const char *head, size_t head_len);
+
+/* A put that waits for at most `wait_us` (0: not at all) where the connection has no room. Returns how much of the data
+ * was taken: whole records of FCGI_SINK_RECORD, and what is less at the end. Of the last of them the sink may
+ * still hold a part, copied, which goes ahead of whatever follows. With len 0 only such a part is sent. */
+size_t fcgi_sink_offer(struct sink *s, const void *data, size_t len, int64_t wait_us);
+
+/* Whether it holds a part of what it took. */
+bool fcgi_sink_holds(const struct sink *s);
+
+/* How long it has waited for room, microseconds in all. */
+int64_t fcgi_sink_waited_us(const struct sink *s);
 
 /* Whether bytes have left, so that no other response can be given. */
 bool fcgi_sink_has_begun(const struct sink *s);

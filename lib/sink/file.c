@@ -4,43 +4,84 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "lib/base/mem.h"
 
-enum { CHUNK = 64 * 1024 };
+enum {
+	CHUNK = 64 * 1024,
+	PAGE = 4096,         /* holes begin and end where blocks do */
+	LOOK_EVERY = 1 << 20 /* bytes put between two looks at how full the disk is */
+};
+
+#define DROP_MOST UINT64_C(67108864)   /* bytes that one hole is in the making */
+#define LEFT_MOST UINT64_C(1073741824) /* free bytes that are enough on any disk */
 
 struct file_sink {
 	struct sink base;
 	int fd;
 	uint64_t max_bytes;
+	uint64_t dropped;   /* bytes at the front that take no room */
+	uint64_t looked_at; /* bytes when the disk was last looked at */
 };
+
+static int disk_error(struct err *e, const char *text, const char *call)
+{
+	err_set(e, ERR_DISK, "%s", text);
+	return err_cause(e, "%s: %s", call, strerror(errno));
+}
+
+/* That a disk is full would be felt by others than the one client whose body this is. */
+static bool is_nearly_full(struct file_sink *f)
+{
+	struct statvfs v;
+
+	if (f->base.bytes > 0 && f->base.bytes - f->looked_at < LOOK_EVERY)
+		return false;
+	f->looked_at = f->base.bytes;
+	if (fstatvfs(f->fd, &v) < 0)
+		return false;
+	uint64_t left = (uint64_t)v.f_blocks * v.f_frsize / 20;
+
+	return (uint64_t)v.f_bavail * v.f_frsize < (left < LEFT_MOST ? left : LEFT_MOST);
+}
+
+static int check_room(struct file_sink *f, size_t len, struct err *e)
+{
+	if (f->base.bytes + len - f->dropped > f->max_bytes) {
+		err_set(e, ERR_DISK, "more of the body waits to be sent than the stage may hold");
+		return err_cause(e, "stage.max_bytes is %llu", (unsigned long long)f->max_bytes);
+	}
+	if (is_nearly_full(f)) {
+		err_set(e, ERR_DISK, "the body could not be staged");
+		return err_cause(e, "the disk of stage.dir is nearly full");
+	}
+	return 0;
+}
+
+static int write_all(struct file_sink *f, const char *p, size_t len, struct err *e)
+{
+	while (len > 0) {
+		ssize_t n = write(f->fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return disk_error(e, "the body could not be staged", "write");
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
 
 static void put(struct sink *s, const void *data, size_t len)
 {
 	struct file_sink *f = (struct file_sink *)s;
 	struct err e;
 
-	if (s->bytes + len > f->max_bytes) {
-		err_set(&e, ERR_DISK, "the body is larger than the stage may hold");
-		err_cause(&e, "stage.max_bytes is %llu", (unsigned long long)f->max_bytes);
+	if (check_room(f, len, &e) < 0 || write_all(f, data, len, &e) < 0)
 		sink_fail(s, &e);
-		return;
-	}
-	for (const char *p = data; len > 0;) {
-		ssize_t n = write(f->fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err_set(&e, ERR_DISK, "the body could not be staged");
-			err_cause(&e, "write: %s", strerror(errno));
-			sink_fail(s, &e);
-			return;
-		}
-		p += n;
-		len -= (size_t)n;
-	}
 }
 
 static void nothing(struct sink *s)
@@ -60,8 +101,7 @@ struct sink *file_sink_new(const char *dir, uint64_t max_bytes, struct err *e)
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
 	if (fd < 0) {
-		err_set(e, ERR_DISK, "the body could not be staged");
-		err_cause(e, "%s: %s", dir, strerror(errno));
+		disk_error(e, "the body could not be staged", dir);
 		return NULL;
 	}
 	struct file_sink *f = mem_zero(1, sizeof *f);
@@ -72,27 +112,45 @@ struct sink *file_sink_new(const char *dir, uint64_t max_bytes, struct err *e)
 	return &f->base;
 }
 
+ssize_t file_sink_read(struct sink *file, uint64_t at, void *data, size_t len, struct err *e)
+{
+	ssize_t n;
+
+	do
+		n = pread(((struct file_sink *)file)->fd, data, len, (off_t)at);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return n;
+	if (n == 0)
+		errno = EIO; /* shorter than what was put */
+	return disk_error(e, "the staged body could not be read back", "read");
+}
+
+void file_sink_drop(struct sink *file, uint64_t end)
+{
+	struct file_sink *f = (struct file_sink *)file;
+	uint64_t least = f->max_bytes / 8 < DROP_MOST ? f->max_bytes / 8 : DROP_MOST;
+
+	end -= end % PAGE;
+	if (end <= f->dropped || end - f->dropped < least)
+		return;
+	if (fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)f->dropped,
+		    (off_t)(end - f->dropped)) == 0)
+		f->dropped = end;
+}
+
 int file_sink_send(struct sink *file, struct sink *to, struct err *e)
 {
-	int fd = ((struct file_sink *)file)->fd;
 	char *chunk = mem_alloc(CHUNK, 1);
 	uint64_t at = 0;
+	ssize_t n = 0;
 
-	while (at < file->bytes && !sink_failed(to, NULL)) {
-		ssize_t n = pread(fd, chunk, CHUNK, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		sink_put(to, chunk, (size_t)n);
-		at += (uint64_t)n;
+	while (n >= 0 && at < file->bytes && !sink_failed(to, NULL)) {
+		n = file_sink_read(file, at, chunk, CHUNK, e);
+		if (n > 0)
+			sink_put(to, chunk, (size_t)n);
+		at += n > 0 ? (uint64_t)n : 0;
 	}
 	free(chunk);
-	if (sink_failed(to, e))
-		return -1;
-	if (at == file->bytes)
-		return 0;
-	err_set(e, ERR_DISK, "the staged body could not be read back");
-	return err_cause(e, "read: %s", strerror(errno));
+	return n < 0 || sink_failed(to, e) ? -1 : 0;
 }

@@ -13,6 +13,7 @@
 #include "lib/export/pump.h"
 #include "lib/sink/digest.h"
 #include "lib/sink/file.h"
+#include "lib/sink/spill.h"
 #include "lib/web/page_link.h"
 #include "lib/web/route.h"
 #include "lib/web/rows_plan.h"
@@ -140,9 +141,19 @@ static int pump_into(struct transfer *t, struct sink *out, struct err *e)
 	return status;
 }
 
+/* Where a slow client's rows wait, so that the database need not. */
+static struct sink *spill(const struct transfer *t, struct sink *door)
+{
+	const struct settings *s = &t->app->settings;
+	struct spill_options options = { s->stage_dir, (uint64_t)s->stage_max_bytes,
+		(uint64_t)s->stage_slow_rate, s->stage_slow_after_us };
+
+	return options.slow_rate > 0 ? spill_sink_new(door, &options) : door;
+}
+
 static int stream(struct transfer *t, struct err *e)
 {
-	struct sink *out = chain(t, response_stream(t->rs, 200));
+	struct sink *out = chain(t, spill(t, response_stream(t->rs, 200)));
 
 	response_chain(t->rs, out);
 	if (pump_into(t, out, e) < 0 || response_finish(t->rs, e) < 0)
