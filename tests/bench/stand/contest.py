@@ -29,14 +29,14 @@ def pipeline(*commands, env=None):
 
 
 class Command:
-    """A command line, or several as a pipe: timed from its start to its end. The last one says nothing."""
+    """A command line, or several as a pipe: timed from its start to its end; what the last one says is kept."""
 
     def __init__(self, *commands, env=None):
-        self.commands, self.env = commands, env
+        self.commands, self.env, self.said = commands, env, None
 
     def seconds(self):
         start = time.perf_counter()
-        pipeline(*self.commands, env=self.env)
+        self.said = pipeline(*self.commands, env=self.env)
         return time.perf_counter() - start
 
 
