@@ -26,6 +26,17 @@ static const struct format_type ndjson = {
 	.written = json_written,
 };
 
+static const struct format_type json = {
+	.name = "json",
+	.suffix = "json",
+	.media = "application/json",
+	.accept = "application/json",
+	.traits = FORMAT_ENCODABLE,
+	.families = FAMILY_JSON,
+	.new = json_new,
+	.written = json_written,
+};
+
 static const struct format_type xml = {
 	.name = "xml",
 	.suffix = "xml",
@@ -37,7 +48,7 @@ static const struct format_type xml = {
 	.written = xml_written,
 };
 
-const struct format_type *const format_types[] = { &csv, &ndjson, &xml, NULL };
+const struct format_type *const format_types[] = { &csv, &ndjson, &json, &xml, NULL };
 
 const struct format_type *format_by_suffix(const char *suffix)
 {

@@ -11,6 +11,7 @@ struct format *tsv_new(struct sink *out, const struct format_options *options);
 struct format_written csv_written(const struct field *field, const struct format_options *options);
 
 struct format *ndjson_new(struct sink *out, const struct format_options *options);
+struct format *json_new(struct sink *out, const struct format_options *options);
 struct format_written json_written(const struct field *field, const struct format_options *options);
 
 struct format *xml_new(struct sink *out, const struct format_options *options);

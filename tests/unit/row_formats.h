@@ -18,11 +18,13 @@
 
 typedef struct format *format_maker(struct sink *, const struct format_options *);
 
-/* tests/unit/{csv,ndjson}_{tiny,portable}.c */
+/* tests/unit/{csv,json}_{tiny,portable}.c */
 struct format *csv_new_tiny(struct sink *out, const struct format_options *options);
 struct format *csv_new_portable(struct sink *out, const struct format_options *options);
 struct format *ndjson_new_tiny(struct sink *out, const struct format_options *options);
 struct format *ndjson_new_portable(struct sink *out, const struct format_options *options);
+struct format *json_new_tiny(struct sink *out, const struct format_options *options);
+struct format *json_new_portable(struct sink *out, const struct format_options *options);
 
 /* Give back what a column has not used, so that reading past a value shows under the address
  * sanitizer. The batch takes no more rows. */
