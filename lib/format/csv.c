@@ -1,10 +1,11 @@
 /*
- * CSV after RFC 4180: a header line with the names, comma, CRLF. A value is quoted when it holds
- * a comma, a quote, CR or LF, or when it is empty; NULL is nothing at all, so that the two
- * differ. Binary is \x and hexadecimal digits.
+ * CSV and TSV: lines of fields, after RFC 4180 unless options say otherwise (options.h). Text is quoted or escaped as
+ * csv_field.h has it, other values are spelled as csv_value.h has it. NULL is the null text, bare; no value is
+ * written so. Binary is \x and hexadecimal digits.
  */
+#include "lib/format/csv_field.h"
+#include "lib/format/csv_value.h"
 #include "lib/format/formats.h"
-#include "lib/format/block.h"
 #include "lib/format/row_out.h"
 #include "lib/format/text.h"
 
@@ -15,196 +16,166 @@ struct csv {
 	struct row_out out;
 };
 
-static inline unsigned special_bits(struct block b)
+static struct csv_rules rules_of(const struct format_options *o)
 {
-	return block_bits(block_or(block_or(block_equal(b, ','), block_equal(b, '"')),
-		block_or(block_equal(b, '\r'), block_equal(b, '\n'))));
+	return (struct csv_rules){ .delimiter = o->delimiter,
+		.quote = o->quote,
+		.is_backslash = o->escape == ESCAPE_BACKSLASH,
+		.has_formulas = o->escape_formulas,
+		.null_text = o->null_text,
+		.null_len = strlen(o->null_text) };
 }
 
-/* Copy `len` bytes; false when one of them asks for quotes. Reads and writes to the end of the
- * last block. */
-static bool copy_plain(char *out, const uint8_t *in, size_t len)
+/* RFC 4180's rules with a delimiter: what nearly every file is written by. */
+CSV_INLINE struct csv_rules plain_rules(char delimiter)
 {
-	size_t i = 0;
-
-	for (; i + BLOCK <= len; i += BLOCK) {
-		struct block b = block_load(in + i);
-
-		block_store(out + i, b);
-		if (special_bits(b))
-			return false;
-	}
-	struct block b = block_load(in + i);
-
-	block_store(out + i, b);
-	return !(special_bits(b) & block_first(len - i));
+	return (struct csv_rules){ .delimiter = delimiter, .quote = '"', .null_text = "" };
 }
 
-/* From the lowest quote on, what follows is stored again, one byte further than before, which
- * leaves the quote standing twice. Returns the quotes left; with none, what is stored lies behind
- * the end. */
-static inline unsigned shift_rest(char *to, const uint8_t *in, unsigned quotes, size_t len)
+static bool is_plain(const struct format_options *o, char delimiter)
 {
-	int at = __builtin_ctz(quotes | 1u << len);
-
-	block_store(to + at, block_load(in + at));
-	return quotes & (quotes - 1);
+	return o->delimiter == delimiter && o->quote == '"' && o->escape == ESCAPE_QUOTE &&
+	       !o->escape_formulas && !o->null_text[0] && csv_value_is_text(o);
 }
 
-/* One block with its quotes doubled. Four are done without asking how many there are: a branch on
- * that number would be guessed wrong most of the time. Reads two blocks. */
-static inline char *put_doubled(char *out, const uint8_t *in, unsigned quotes, size_t len)
-{
-	unsigned left = quotes;
-	char *to = out;
-
-	block_store(out, block_load(in));
-	do {
-		left = shift_rest(to + 1, in, left, len);
-		left = shift_rest(to + 2, in, left, len);
-		left = shift_rest(to + 3, in, left, len);
-		left = shift_rest(to += 4, in, left, len);
-	} while (left);
-	return out + len + __builtin_popcount(quotes);
-}
-
-/* Copy `len` bytes with quotes doubled: room for 2 * len. Reads and writes up to BLOCK_SLACK
- * bytes more. */
-static char *copy_doubled(char *out, const uint8_t *in, size_t len)
-{
-	for (; len >= BLOCK; in += BLOCK, len -= BLOCK) {
-		unsigned quotes = block_bits(block_equal(block_load(in), '"'));
-
-		out = put_doubled(out, in, quotes, BLOCK);
-	}
-	unsigned quotes = block_bits(block_equal(block_load(in), '"')) & block_first(len);
-
-	return put_doubled(out, in, quotes, len);
-}
-
-static char *put_field(char *p, const uint8_t *in, size_t len)
-{
-	if (len && copy_plain(p, in, len))
-		return p + len;
-	*p++ = '"';
-	p = copy_doubled(p, in, len);
-	*p++ = '"';
-	return p;
-}
-
-/* A value span by span: first to see whether it needs quotes, then to write it. */
-static char *put_long_field(struct row_out *o, char *p, const uint8_t *in, size_t len)
-{
-	bool is_plain = len > 0;
-
-	p = row_out_room(o, p, ROW_OUT_SPAN);
-	for (size_t at = 0, n = len; at < len && is_plain; at += n, n = len - at) {
-		const uint8_t *span = row_out_span(o, in + at, &n);
-
-		is_plain = copy_plain(p, span, n);
-	}
-	if (!is_plain)
-		*p++ = '"';
-	for (size_t at = 0, n = len; at < len; at += n, n = len - at) {
-		const uint8_t *span = row_out_span(o, in + at, &n);
-
-		p = row_out_room(o, p, 2 * n);
-		p = copy_doubled(p, span, n);
-	}
-	if (!is_plain)
-		*p++ = '"';
-	return p;
-}
-
-static char *put_text(struct row_out *o, char *p, const struct column *c, int32_t row)
+/* Digits ask for no quotes, but the backslash does where it escapes, and where NULL may look the same. */
+CSV_INLINE char *put_binary(
+	struct csv *csv, char *p, const struct column *c, int32_t row, struct csv_rules r)
 {
 	size_t len;
 	const uint8_t *in = column_bytes(c, row, &len);
+	bool is_quoted = r.quote && (r.is_backslash || (r.null_len && r.null_text[0] == '\\'));
 
-	if (!row_out_is_short(c, row, len))
-		return put_long_field(o, p, in, len);
-	return put_field(row_out_room(o, p, 2 * len), in, len);
-}
-
-static char *put_binary(struct row_out *o, char *p, const struct column *c, int32_t row)
-{
-	size_t len;
-	const uint8_t *in = column_bytes(c, row, &len);
-
+	if (is_quoted)
+		*p++ = r.quote;
+	if (r.is_backslash)
+		*p++ = '\\';
 	*p++ = '\\';
 	*p++ = 'x';
 	for (size_t at = 0; at < len; at += ROW_OUT_SPAN) {
 		size_t n = len - at < ROW_OUT_SPAN ? len - at : ROW_OUT_SPAN;
 
-		p = text_hex(row_out_room(o, p, 2 * n), in + at, n);
+		p = text_hex(row_out_room(&csv->out, p, 2 * n), in + at, n);
 	}
+	if (is_quoted)
+		*p++ = r.quote;
 	return p;
 }
 
-static inline char *put_cell(
-	struct csv *csv, char *p, const struct column *c, int32_t row, int scale)
+static char *put_number(
+	struct csv *csv, char *p, const struct column *c, int32_t row, struct csv_rules r)
+{
+	size_t len;
+	const uint8_t *in = column_bytes(c, row, &len);
+
+	return csv_field_long(&csv->out, p, in, len, csv->options.decimal, r);
+}
+
+static inline char *put_null(char *p, struct csv_rules r)
+{
+	memcpy(p, r.null_text, r.null_len);
+	return p + r.null_len;
+}
+
+/* is_text: the fixed-width types are spelled as text.h has them, and none like NULL. */
+CSV_INLINE char *put_cell(struct csv *csv, char *p, const struct column *c, int32_t row, int scale,
+	struct csv_rules r, bool is_text)
 {
 	if (column_is_null(c, row))
-		return p;
+		return put_null(p, r);
 	switch (c->type) {
 	case TYPE_DECIMAL_TEXT:
+		r.has_formulas = false;
+		if (!is_text && csv->options.decimal != '.')
+			return put_number(csv, p, c, row, r);
+		return csv_field_put(&csv->out, p, c, row, r);
 	case TYPE_UTF8:
-	case TYPE_JSON: return put_text(&csv->out, p, c, row);
-	case TYPE_BINARY: return put_binary(&csv->out, p, c, row);
-	default: return text_value(p, c, row, scale);
+	case TYPE_JSON: return csv_field_put(&csv->out, p, c, row, r);
+	case TYPE_BINARY: return put_binary(csv, p, c, row, r);
+	default:
+		return is_text ? text_value(p, c, row, scale)
+			       : csv_value_put(p, &csv->options, c, row, scale, r);
 	}
 }
 
-/* In the place of the last comma; a row of no columns has none. */
-static inline char *end_row(char *p, size_t columns_n)
+/* In the place of the last delimiter; a row of no columns has none. */
+static inline char *end_row(char *p, size_t columns_n, uint8_t eol)
 {
 	p -= columns_n > 0;
-	*p++ = '\r';
+	*p = '\r';
+	p += eol == EOL_CRLF;
 	*p++ = '\n';
 	return p;
 }
 
-static void put_batch(struct format *f, const struct batch *b)
+CSV_INLINE void put_rows(struct csv *csv, const struct batch *b, struct csv_rules r, bool is_text)
 {
-	struct csv *csv = (struct csv *)f;
 	const struct field *fields = csv->schema->fields;
+	uint8_t eol = csv->options.eol;
 	char *p = csv->out.data;
 
 	for (int32_t row = 0; row < b->rows; row++) {
 		p = row_out_row(&csv->out, p);
 		for (size_t i = 0; i < b->columns_n; i++) {
-			p = put_cell(csv, p, &b->columns[i], row, fields[i].scale);
-			*p++ = ',';
+			p = put_cell(csv, p, &b->columns[i], row, fields[i].scale, r, is_text);
+			*p++ = r.delimiter;
 		}
-		p = end_row(p, b->columns_n);
+		p = end_row(p, b->columns_n, eol);
 	}
 	row_out_flush(&csv->out, p);
 }
 
-static void put_header(struct csv *csv)
+static void put_commas(struct format *f, const struct batch *b)
 {
+	put_rows((struct csv *)f, b, plain_rules(','), true);
+}
+
+static void put_tabs(struct format *f, const struct batch *b)
+{
+	put_rows((struct csv *)f, b, plain_rules('\t'), true);
+}
+
+static void put_any(struct format *f, const struct batch *b)
+{
+	struct csv *csv = (struct csv *)f;
+
+	put_rows(csv, b, rules_of(&csv->options), false);
+}
+
+static void put_head(struct csv *csv)
+{
+	struct csv_rules r = rules_of(&csv->options);
 	char *p = csv->out.data;
 
-	for (size_t i = 0; i < csv->schema->n; i++) {
-		const char *name = csv->schema->fields[i].name;
-
-		p = put_long_field(&csv->out, p, (const uint8_t *)name, strlen(name));
-		*p++ = ',';
+	if (csv->options.bom) {
+		memcpy(p, "\xef\xbb\xbf", 3);
+		p += 3;
 	}
-	row_out_flush(&csv->out, end_row(p, csv->schema->n));
+	if (csv->options.header) {
+		for (size_t i = 0; i < csv->schema->n; i++) {
+			const char *name = csv->schema->fields[i].name;
+
+			p = csv_field_long(
+				&csv->out, p, (const uint8_t *)name, strlen(name), '.', r);
+			*p++ = r.delimiter;
+		}
+		p = end_row(p, csv->schema->n, csv->options.eol);
+	}
+	row_out_flush(&csv->out, p);
 }
 
 static void begin(struct format *f, const struct schema *schema)
 {
-	enum { EACH = 3, ROW = 2 }; /* quotes or \x, comma; CRLF */
+	enum { ROW = 2 }; /* CRLF */
 	struct csv *csv = (struct csv *)f;
 	size_t fixed = ROW;
 
 	for (size_t i = 0; i < schema->n; i++)
-		fixed += EACH + text_room(&schema->fields[i]);
+		fixed += CSV_FIELD_EXTRA + strlen(csv->options.null_text) +
+			 text_room(&schema->fields[i]);
 	csv->schema = schema;
 	row_out_init(&csv->out, f->out, fixed);
-	put_header(csv);
+	put_head(csv);
 }
 
 static void end(struct format *f)
@@ -220,14 +191,19 @@ static void free_csv(struct format *f)
 
 static struct format *new (struct sink *out, const struct format_options *options, bool is_tsv)
 {
-	static const struct format_ops ops = { begin, put_batch, end, free_csv };
+	static const struct format_ops commas = { begin, put_commas, end, free_csv };
+	static const struct format_ops tabs = { begin, put_tabs, end, free_csv };
+	static const struct format_ops any = { begin, put_any, end, free_csv };
 	struct csv *csv = mem_zero(1, sizeof *csv);
 
-	csv->base = (struct format){ &ops, out };
 	if (options)
 		csv->options = *options;
 	else
 		format_options_init(&csv->options, is_tsv);
+	csv->base = (struct format){ is_plain(&csv->options, ',')    ? &commas
+				     : is_plain(&csv->options, '\t') ? &tabs
+								     : &any,
+		out };
 	return &csv->base;
 }
 
@@ -241,9 +217,16 @@ struct format *tsv_new(struct sink *out, const struct format_options *options)
 	return new (out, options, true);
 }
 
+/* What is not text in the file's own grammar arrives as the text that it is; what the options cut or add does not. */
 struct format_written csv_written(const struct field *field, const struct format_options *options)
 {
-	(void)options;
-	(void)field;
-	return (struct format_written){ "text", NULL };
+	const char *lossy = NULL;
+
+	if (options && options->timestamp == TIMESTAMP_SQL && field->type == TYPE_TIMESTAMPTZ)
+		lossy = "the offset from UTC, which timestamp=sql leaves out";
+	if (options && options->escape_formulas &&
+		(field->type == TYPE_UTF8 || field->type == TYPE_JSON))
+		lossy = "text as it was where it begins like a formula: escape_formulas puts a ' "
+			"before it";
+	return (struct format_written){ "text", lossy };
 }

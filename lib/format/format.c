@@ -15,6 +15,17 @@ static const struct format_type csv = {
 	.written = csv_written,
 };
 
+static const struct format_type tsv = {
+	.name = "tsv",
+	.suffix = "tsv",
+	.media = "text/tab-separated-values; charset=utf-8",
+	.accept = "text/tab-separated-values",
+	.traits = FORMAT_ENCODABLE,
+	.families = FAMILY_DELIMITED,
+	.new = tsv_new,
+	.written = csv_written,
+};
+
 static const struct format_type ndjson = {
 	.name = "ndjson",
 	.suffix = "ndjson",
@@ -48,7 +59,7 @@ static const struct format_type xml = {
 	.written = xml_written,
 };
 
-const struct format_type *const format_types[] = { &csv, &ndjson, &json, &xml, NULL };
+const struct format_type *const format_types[] = { &csv, &tsv, &ndjson, &json, &xml, NULL };
 
 const struct format_type *format_by_suffix(const char *suffix)
 {

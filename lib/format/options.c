@@ -171,6 +171,8 @@ static int read_null(const struct format_option *option, const char *value, stru
 	if (strlen(value) > NULL_MAX || strpbrk(value, "\r\n\t,;|\"'"))
 		return must_be(
 			option, "at most 32 bytes without quotes, delimiters and line ends", e);
+	if (strcmp(value, "\\.") == 0)
+		return must_be(option, "something else than what ends the data of COPY", e);
 	*to = arena_strdup(a, value);
 	return 0;
 }
@@ -203,8 +205,11 @@ static int read_option(struct format_options *o, const struct format_option *opt
 
 /* ---- what the options say together */
 
-static int check_delimited(const struct format_options *o, struct err *e)
+static int check_delimited(const struct format_options *o, bool is_tsv, struct err *e)
 {
+	if (is_tsv && o->delimiter != '\t')
+		return err_set(e, ERR_BAD_REQUEST,
+			"TSV is delimited by tabs; ask for CSV, or add delimiter=tab");
 	if (o->decimal == o->delimiter)
 		return err_set(
 			e, ERR_BAD_REQUEST, "decimal and delimiter must differ; add delimiter=;");
@@ -212,11 +217,12 @@ static int check_delimited(const struct format_options *o, struct err *e)
 		return err_set(e, ERR_BAD_REQUEST, "quote and delimiter must differ");
 	if (!o->quote && o->escape != ESCAPE_BACKSLASH)
 		return err_set(e, ERR_BAD_REQUEST, "quote=none needs escape=backslash");
-	if (o->null_text[0] && strchr(o->null_text, o->delimiter))
-		return err_set(e, ERR_BAD_REQUEST, "null must not hold the delimiter");
-	if (!o->quote && !o->null_text[0])
+	if (strchr(o->null_text, o->delimiter) || (o->quote && strchr(o->null_text, o->quote)))
+		return err_set(
+			e, ERR_BAD_REQUEST, "null must hold neither the delimiter nor the quote");
+	if (!o->quote && strcmp(o->null_text, "\\N") != 0)
 		return err_set(e, ERR_BAD_REQUEST,
-			"null must not be empty where nothing is quoted: it would read as ''");
+			"quote=none needs null=\\N: a value could read as any other");
 	return 0;
 }
 
@@ -257,6 +263,8 @@ static int read_dialect(
 int format_options_read(struct format_options *o, unsigned families, format_option_get *get,
 	const void *from, struct arena *a, struct err *e)
 {
+	bool is_tsv = o->dialect == DIALECT_TSV;
+
 	if ((families & FAMILY_DELIMITED) && read_dialect(o, get, from, e) < 0)
 		return -1;
 	for (const struct format_option *option = format_option_table; option->name; option++) {
@@ -273,5 +281,5 @@ int format_options_read(struct format_options *o, unsigned families, format_opti
 		if (read_option(o, option, value, a, e) < 0)
 			return -1;
 	}
-	return families & FAMILY_DELIMITED ? check_delimited(o, e) : 0;
+	return families & FAMILY_DELIMITED ? check_delimited(o, is_tsv, e) : 0;
 }

@@ -48,9 +48,9 @@ struct format_options {
 	/* FAMILY_DELIMITED */
 	uint8_t dialect;
 	char delimiter;
-	char quote;   /* 0: none, which only ESCAPE_BACKSLASH can do without */
-	char decimal; /* '.' or ',': of floating point and numeric values */
-	uint8_t escape; /* of a quote within quotes: doubled; or \\, \t, \n, \r and \ before the delimiter and quote */
+	char quote;     /* 0: none, which only ESCAPE_BACKSLASH with \N for NULL can do without */
+	char decimal;   /* '.' or ',': of floating point and numeric values */
+	uint8_t escape; /* csv_field.h has the three ways */
 	uint8_t eol;
 	uint8_t header;          /* bool */
 	uint8_t bom;             /* bool: the file begins with U+FEFF */
@@ -94,8 +94,9 @@ typedef const char *format_option_get(const void *from, const char *name);
 /* The defaults of a format's families: what a format gets that is asked for nothing. is_tsv: the tsv dialect. */
 void format_options_init(struct format_options *o, bool is_tsv);
 
-/* Reads every option of the families from `get`; an option of other families must not be given. Strings are copied into the
- * arena; free with format_options_free. ERR_BAD_REQUEST names the option and what it may be. */
+/* Reads every option of the families from `get` into what format_options_init left; an option of other families must not
+ * be given. Strings are copied into the arena; free with format_options_free. ERR_BAD_REQUEST names the option and what
+ * it may be. */
 int format_options_read(struct format_options *o, unsigned families, format_option_get *get,
 	const void *from, struct arena *a, struct err *e);
 

@@ -48,7 +48,7 @@ static void read_cell(const struct rows *r, size_t i, int32_t row, struct buf *t
 	const struct column *c = &r->batch.columns[i];
 	size_t len = text->len;
 	const char *s = buf_str(text);
-	bool needs_quotes = len == 0 || strpbrk(s, ",\"\r\n");
+	bool needs_quotes = len == 0 || strpbrk(s, ",\"\r\n") || strcmp(s, "\\.") == 0;
 
 	if (column_is_null(c, row)) {
 		MUST(len == 0 && !is_quoted);

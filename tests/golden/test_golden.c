@@ -167,6 +167,11 @@ static void format_all(struct format *f)
 	batch_free(&b);
 }
 
+static const char *dialect_is(const void *from, const char *name)
+{
+	return strcmp(name, "dialect") == 0 ? from : NULL;
+}
+
 static void golden(void **s)
 {
 	(void)s;
@@ -176,6 +181,28 @@ static void golden(void **s)
 		format_all((*t)->new (&m->base, NULL));
 		check((*t)->name, (*t)->suffix, &m->bytes);
 		sink_free(&m->base);
+	}
+}
+
+/* What each dialect of CSV makes of it, in csv/types.<dialect>. */
+static void dialects(void **s)
+{
+	static const char *const names[] = { "excel", "excel-eu", "postgres", "mysql" };
+
+	(void)s;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct memory_sink *m = memory_sink_new();
+		struct format_options o;
+		struct arena a = { 0 };
+		struct err e;
+
+		format_options_init(&o, false);
+		assert_int_equal(
+			format_options_read(&o, FAMILY_DELIMITED, dialect_is, names[i], &a, &e), 0);
+		format_all(csv_new(&m->base, &o));
+		check("csv", names[i], &m->bytes);
+		sink_free(&m->base);
+		arena_free(&a);
 	}
 }
 
@@ -198,7 +225,8 @@ static void xml(void **s)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(golden), cmocka_unit_test(xml) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(golden), cmocka_unit_test(dialects),
+		cmocka_unit_test(xml) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

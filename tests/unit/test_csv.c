@@ -42,7 +42,7 @@ static void nulls_and_empties(void **s)
 	put_text(&b, "\\.", 2);
 	put_text(&b, "a\0b", 3);
 	EXPECT(makers, &text_schema, &b,
-		"t\r\n\r\n\"\"\r\na b\r\n\xf0\x9f\x8c\x8a\x7f\r\n \r\n\\.\r\na\0b\r\n");
+		"t\r\n\r\n\"\"\r\na b\r\n\xf0\x9f\x8c\x8a\x7f\r\n \r\n\"\\.\"\r\na\0b\r\n");
 	batch_free(&b);
 }
 
