@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -126,6 +127,20 @@ def test_migrate_applies_each_file_once(run, metadata, postgres, prefix):
     assert printed(run("migrate", conf=metadata)) == "".join(f"{name}: was applied before\n" for name in names)
     assert applied(postgres) == [(name,) for name in names]
     assert postgres.execute("SELECT count(*) FROM sluice.outcomes", dbname="metadata") == [(0,)]
+
+
+def test_migrate_brings_up_what_an_older_version_made(run, metadata, postgres, folder, prefix):
+    """Outcomes that were noted stay, and say nothing of a schema."""
+    shipped, older = os.path.join(prefix, "share", "sluice", "schema"), os.path.join(folder, "older")
+    os.mkdir(older)
+    shutil.copy(os.path.join(shipped, "0001_outcomes.sql"), older)
+    printed(run("migrate", "--dir", older, conf=metadata))
+    postgres.execute("INSERT INTO sluice.outcomes (id, state, sub, route, ended, expires)"
+                     " VALUES (gen_random_uuid(), 'succeeded', 's', 'r', now(), now())", dbname="metadata")
+    assert printed(run("migrate", conf=metadata)).startswith("0001_outcomes.sql: was applied before\n0002_schemas.sql: applied\n")
+    assert postgres.execute("SELECT state, schema_fingerprint, lossy FROM sluice.outcomes",
+                            dbname="metadata") == [("succeeded", None, None)]
+    assert postgres.execute("SELECT count(*) FROM sluice.schemas", dbname="metadata") == [(0,)]
 
 
 def test_a_migration_that_was_changed_or_fails_is_refused(run, metadata, postgres, folder):
