@@ -1,17 +1,22 @@
 """Clients that are slow, and many: what they get is steady, what they cost is constant."""
 
 import contextlib
+import hashlib
+import os
+import signal
 import time
 
 import pytest
 
 from harness import config, faults, process
 from harness.client import Download, curl
-from harness.faults import check_query_gone, queries, rows_url
-from harness.reader import Reader
+from harness.faults import check_failed, check_good, check_query_gone, queries, rows_url
+from harness.reader import Cut, Reader
 
 MIB = 1024  # KiB
 MANY = 60
+LONG = 1000000  # rows: some 40 MB, more than what fits in between the worker and a client
+LIMITED = ["--limit-rate", "4M"]  # a client that is slow where every client is
 
 
 def check_memory(pid):
@@ -81,3 +86,159 @@ def test_many_slow_downloads(make_site, fault_settings, front, prefix, token, po
         for download in downloads:
             download.popen.kill()
     check_query_gone(postgres, table, 20 if front == "mod_fcgid" else 2)
+
+
+@pytest.fixture
+def make_hasty(make_site, fault_settings, streaming_front):
+    """make_hasty(section={…}): a site for which every client is slow after half a second; one worker."""
+    def make(**settings):
+        stage = {"slow_rate": "1G", "slow_after": "500ms", "max_bytes": "8G", **settings.pop("stage", {})}
+        return make_site(front=streaming_front, settings=config.merge(fault_settings, {"stage": stage, **settings}),
+                         workers=(1, 1))
+    return make
+
+
+def staged(site):
+    """Whether a worker of the site has a body on disk."""
+    stage = site.settings["stage"]["dir"]
+    return any(path.startswith(stage) for pid in site.workers("stream") for path in process.open_files(pid))
+
+
+def wait_staged(site):
+    process.wait_until(lambda: staged(site), "the rest of the rows on disk", 10)
+
+
+def wait_database_free(site, postgres):
+    """The transaction has ended, and the body is still being sent."""
+    wait_staged(site)
+    process.wait_until(lambda: all(state == "idle" for _, state, _ in postgres.sessions()), "sessions idle", 20)
+    assert staged(site)
+
+
+def check_stage_left(site, seconds=2):
+    process.wait_until(lambda: not staged(site), "the staged body has gone", seconds)
+
+
+def test_the_database_does_not_wait_for_it(make_hasty, prefix, token, numbers, postgres):
+    site = make_hasty()
+    with Download(rows_url(site, "endless", limit=LONG, digest="sha-256"), token, LIMITED) as download:
+        faults.wait_query(postgres, "endless")
+        wait_database_free(site, postgres)
+        assert download.is_running() and download.received() < len(numbers.csv(LONG)) / 2
+        answer = download.answer()
+    assert (answer.exit, answer.status) == (0, 200)
+    assert answer.body == numbers.csv(LONG)
+    how = faults.ended(site, token, answer.headers["sluice-export-id"])
+    assert (how["state"], how["rows"], how["bytes"]) == ("succeeded", LONG, len(answer.body))
+    assert how["sha256"] == hashlib.sha256(answer.body).hexdigest()
+    (worker,) = site.workers("stream")
+    if not faults.is_sanitized(prefix):
+        check_memory(worker)
+    check_good(site, token, numbers, after=answer)
+
+
+def test_one_that_reads_on_after_a_pause(make_hasty, token, numbers, postgres):
+    """While rows still come: then they are sent as they come again."""
+    site = make_hasty()
+    with Reader(rows_url(site, "endless"), token) as reader:
+        reader.read(1)
+        wait_staged(site)
+        end = time.monotonic() + 20 * process.PATIENCE
+        while staged(site):
+            reader.read(1 << 20)
+            assert time.monotonic() < end
+        reader.read(1 << 20)
+        assert numbers.has_prefix(reader.body)
+        assert queries(postgres, "endless")
+    check_query_gone(postgres, "endless")
+
+
+def test_more_than_may_wait(make_hasty, token, numbers, postgres):
+    site = make_hasty(stage={"max_bytes": "16M"})
+    with Download(rows_url(site, "endless"), token, LIMITED) as download:
+        wait_staged(site)
+        check_query_gone(postgres, "endless", 10)
+        answer = download.answer()
+    assert answer.exit == 18
+    check_failed(site, token, answer, 507, numbers)
+    check_good(site, token, numbers, after=answer)
+
+
+def test_a_backend_that_is_terminated_while_rows_wait(make_hasty, token, numbers, postgres):
+    """What waits is not sent: the client sees at once that nothing more will come of it."""
+    site = make_hasty()
+    with Download(rows_url(site, "endless"), token, LIMITED) as download:
+        wait_staged(site)
+        faults.terminate(postgres, "endless")
+        check_stage_left(site)
+        answer = download.answer()
+    check_failed(site, token, answer, 502, numbers)
+    check_good(site, token, numbers, after=answer)
+
+
+def test_a_backend_that_is_terminated_while_nobody_reads(make_hasty, token, numbers, postgres):
+    site = make_hasty()
+    with Reader(rows_url(site, "endless"), token) as reader:
+        reader.read(1)
+        wait_staged(site)
+        faults.terminate(postgres, "endless")
+        how = faults.ended(site, token, reader.export_id, 10)
+        assert how["state"] == "failed" and how["error"]["status"] == 502
+        check_stage_left(site, 4)
+        with pytest.raises(Cut):
+            reader.rest()
+        assert numbers.has_prefix(reader.body)
+    check_good(site, token, numbers)
+
+
+def test_hanging_up_while_rows_come_to_disk(make_hasty, token, numbers, postgres):
+    site = make_hasty()
+    with Download(rows_url(site, "endless"), token, LIMITED) as download:
+        wait_staged(site)
+        download.hang_up()
+        check_query_gone(postgres, "endless")
+        check_stage_left(site)
+    check_good(site, token, numbers)
+
+
+def test_hanging_up_while_the_rest_is_sent(make_hasty, token, numbers, postgres):
+    site = make_hasty()
+    with Download(rows_url(site, "endless", limit=LONG), token, LIMITED) as download:
+        export_id = download.header("sluice-export-id")
+        wait_database_free(site, postgres)
+        download.hang_up()
+        check_stage_left(site)
+    how = faults.ended(site, token, export_id, 2)
+    assert (how["state"], how["error"]["status"]) == ("failed", 499)
+    check_good(site, token, numbers)
+
+
+@pytest.mark.workers_die
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+def test_a_worker_that_leaves_while_the_rest_is_sent(make_hasty, token, numbers, postgres, signum):
+    """Told to, it waits no longer than it may; killed, it leaves nothing on disk either."""
+    site = make_hasty(worker={"stop_timeout": "1s"})
+    with Download(rows_url(site, "endless", limit=LONG), token, ["--limit-rate", "1M"]) as download:
+        wait_database_free(site, postgres)
+        (worker,) = site.workers("stream")
+        os.kill(worker, signum)
+        process.wait_until(lambda: not process.is_there(worker), f"worker {worker} has left", 3)
+        assert not os.listdir(site.settings["stage"]["dir"])
+        answer = download.answer()
+    assert answer.status == 200 and answer.exit != 0
+    assert numbers.has_prefix(answer.body)
+    how = faults.ended(site, token, answer.headers["sluice-export-id"])
+    assert how["state"] == "failed"
+    check_good(site, token, numbers)
+
+
+@pytest.mark.workers_die
+def test_a_worker_that_may_take_its_time_to_leave(make_hasty, token, numbers, postgres):
+    site = make_hasty()
+    with Download(rows_url(site, "endless", limit=LONG), token, ["--limit-rate", "8M"]) as download:
+        wait_database_free(site, postgres)
+        (worker,) = site.workers("stream")
+        os.kill(worker, signal.SIGTERM)
+        answer = download.answer()
+    assert (answer.exit, answer.body) == (0, numbers.csv(LONG))
+    process.wait_until(lambda: not process.is_there(worker), f"worker {worker} has left", 2)

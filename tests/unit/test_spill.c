@@ -258,6 +258,7 @@ static void before_the_first_byte(void **state)
 	assert_false(fcgi_sink_has_begun(s.door));
 	close_stand(&s);
 	assert_int_equal(s.client.got.len, 0);
+	buf_free(&s.client.got);
 }
 
 static void a_client_that_leaves(struct stand *s)
