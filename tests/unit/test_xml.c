@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "lib/format/text.h"
+
 static struct field text_field = { .name = "t", .type = TYPE_UTF8, .nullable = true };
 static const struct schema text_schema = { &text_field, 1 };
 
@@ -75,11 +77,11 @@ static void names_of_the_document(void **s)
 {
 	struct memory_sink *m = memory_sink_new();
 	static const struct format_options names = {
-		.root = "my export", .row = "1", .table = "a&\"<\n\xc3\xb6"
+		.root = "my export", .row = "1", .table = "a&\"<\t\n\xc3\xb6"
 	};
 	struct format *f = xml_new(&m->base, &names);
 	static const char expected[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-				       "<my_x0020_export name=\"a&amp;&#34;&lt;&#10;\xc3\xb6\" "
+				       "<my_x0020_export name=\"a&amp;&#34;&lt;&#9;&#10;\xc3\xb6\" "
 				       "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\n"
 				       "<_x0031_><t>x</t></_x0031_>\n"
 				       "</my_x0020_export>\n";
@@ -309,6 +311,35 @@ static void binary(void **s)
 	batch_free(&b);
 }
 
+/* Longer than a span and than the buffer. */
+static void long_binary(void **s)
+{
+	static const size_t lengths[] = { 11, 12, 13, 24, 1000, 12 * 1024, 12 * 1024 + 1,
+		400 * 1024 };
+	struct field field = { .name = "b", .type = TYPE_BINARY };
+	struct schema schema = { &field, 1 };
+
+	(void)s;
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		struct buf bytes = { 0 }, expected = { 0 };
+		struct batch b;
+
+		while (bytes.len < lengths[i])
+			buf_putc(&bytes, (char)(bytes.len * 7 + bytes.len / 256));
+		buf_puts(&expected, "<row><b>");
+		char *p = buf_reserve(&expected, text_base64_room(bytes.len));
+
+		expected.len += (size_t)(text_base64(p, (uint8_t *)bytes.data, bytes.len) - p);
+		buf_puts(&expected, "</b></row>\n");
+		batch_init(&b, &schema);
+		put_text(&b, bytes.data, bytes.len);
+		expect_rows(&schema, &b, expected.data, expected.len);
+		batch_free(&b);
+		buf_free(&bytes);
+		buf_free(&expected);
+	}
+}
+
 /* ---- characters */
 
 /* Characters that are replaced, and their neighbours that are not. */
@@ -466,6 +497,7 @@ int main(void)
 		cmocka_unit_test(times_and_uuid),
 		cmocka_unit_test(zoned),
 		cmocka_unit_test(binary),
+		cmocka_unit_test(long_binary),
 		cmocka_unit_test(specials_anywhere),
 		cmocka_unit_test(many_specials),
 		cmocka_unit_test(long_values),

@@ -62,6 +62,7 @@ static void escapes(void **s)
 		{ "\"\\uD83D\\uDE00\\ud83c\\udf0a\"", "<j>\xf0\x9f\x98\x80\xf0\x9f\x8c\x8a</j>" },
 		{ "\"\\ud800\"", "<j>\xef\xbf\xbd</j>" },
 		{ "\"\\udc00x\"", "<j>\xef\xbf\xbdx</j>" },
+		{ "\"\\udc00\\udc00\"", "<j>\xef\xbf\xbd\xef\xbf\xbd</j>" },
 		{ "\"\\ud800\\ud83d\\ude00\"", "<j>\xef\xbf\xbd\xf0\x9f\x98\x80</j>" },
 		{ "\"\\ud800\\n\\ud800x\\ud800\\u0041\"",
 			"<j>\xef\xbf\xbd\n\xef\xbf\xbdx\xef\xbf\xbd"

@@ -77,6 +77,21 @@ static void not_utf8(void **s)
 	expect_name("\xf5\x80", "_xDCF5__xDC80_");
 }
 
+/* A character that goes on behind the end is not one: what stands there is not looked at. */
+static void cut_characters(void **s)
+{
+	static const uint8_t *const whole = (const uint8_t *)"\xf0\x9f\x8c\x8a";
+
+	(void)s;
+	for (int len = 1; len <= 4; len++) {
+		const uint8_t *in = whole;
+		uint32_t c = xml_text_next(&in, whole + len);
+
+		assert_int_equal(c, len < 4 ? XML_TEXT_BYTE + 0xf0 : 0x1f30a);
+		assert_int_equal(in - whole, len < 4 ? 1 : 4);
+	}
+}
+
 static bool is_escaped(const struct buf *mapped)
 {
 	return strchr(mapped->data, '_') != NULL;
@@ -168,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
 		cmocka_unit_test(not_utf8),
+		cmocka_unit_test(cut_characters),
 		cmocka_unit_test(characters),
 		cmocka_unit_test(one_to_one),
 	};
