@@ -53,8 +53,11 @@ static size_t read_fingerprint(const char **p, const char **text)
 	*text = *p + quoted;
 	len = strspn(*text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 	*p = *text + len;
-	if (quoted && *(*p)++ != '"')
-		return 0;
+	if (!quoted)
+		return len;
+	if (**p != '"')
+		return 0; /* and *p not beyond the end of the text */
+	++*p;
 	return len;
 }
 
