@@ -1,5 +1,5 @@
 """What arrives is what was in the database: every type, every value that exporters get wrong, by all ways that rows
-leave PostgreSQL, as CSV and as NDJSON, read back by PostgreSQL, Python and jq."""
+leave PostgreSQL, as CSV, NDJSON and JSON, read back by PostgreSQL, Python and jq."""
 
 import csv
 import io
@@ -155,6 +155,23 @@ def test_ndjson_parses_with_python(export, truth):
                 assert row[name] == text
             elif kind == "number" and row[name] is not None:
                 assert row[name] == text
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_the_array_has_the_lines_of_ndjson(export, table):
+    lines = export(table, "ndjson")
+    assert_same(export(table, "json"), b"[" + lines[:-1].replace(b"\n", b",\n") + b"]\n")
+
+
+def test_the_array_parses_with_python_and_jq(export):
+    array, lines = export("every", "json"), export("every", "ndjson")
+    whole = json.loads(array, parse_int=str, parse_float=str, parse_constant=pytest.fail)
+    assert whole == objects(lines) and len(whole) > 50
+
+    def jq(*args):
+        return subprocess.run(["jq", "-c", *args], stdout=subprocess.PIPE, check=True, input=array).stdout
+    assert jq(".[]") == subprocess.run(["jq", "-c", "."], input=lines, stdout=subprocess.PIPE, check=True).stdout
+    assert jq("type, length") == b'"array"\n%d\n' % len(whole)
 
 
 def test_ndjson_parses_with_jq(export):

@@ -1,6 +1,6 @@
 /*
  * NDJSON: each line is the object that RFC 8259 describes, against a writer that looks at one
- * byte at a time.
+ * byte at a time. The array: test_json_options.c.
  */
 #include "tests/unit/row_formats.h"
 
