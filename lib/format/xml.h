@@ -19,8 +19,8 @@
  * XML Schema's own (xs:long), or one that the schema defines (date: xs:date, infinity or a year BC); numeric(p,s) is
  * called numeric, and has its digits within the field's element.
  *
- * Two types may lose something, and are named as lossy whether or not a value of theirs does: text the characters that
- * XML cannot hold; JSON what tells strings from numbers, arrays from objects, and {}, [] and "" from each other. All
+ * Two types may lose something, and are named as lossy whether or not a value of theirs does: text, unless it is plain
+ * (addresses, ranges and the like), the characters that XML cannot hold; JSON what tells strings from numbers, arrays from objects, and {}, [] and "" from each other. All
  * other types read back as they were.
  */
 #ifndef SLUICE_FORMAT_XML_H

@@ -66,11 +66,14 @@ static const struct {
 	[TYPE_BINARY] = { "xs:base64Binary", NULL },
 };
 
-/* The types whose values are free text or JSON, and what of them is lost. */
-static const char *lossy(enum type type)
+/* What of free text and of JSON is lost. */
+static const char *lossy(const struct field *f)
 {
-	switch (type) {
-	case TYPE_UTF8: return "control characters, U+FFFE and U+FFFF, which become U+FFFD";
+	switch (f->type) {
+	case TYPE_UTF8:
+		if (f->is_plain)
+			return NULL;
+		return "control characters, U+FFFE and U+FFFF, which become U+FFFD";
 	case TYPE_JSON:
 		return "whether a value was a string, a number, an array or empty, and control "
 		       "characters";
@@ -81,7 +84,7 @@ static const char *lossy(enum type type)
 struct format_written xml_written(const struct field *field, const struct format_options *options)
 {
 	(void)options;
-	return (struct format_written){ types[field->type].name, lossy(field->type) };
+	return (struct format_written){ types[field->type].name, lossy(field) };
 }
 
 /* A numeric(p,s) whose p is not known is as one without. */

@@ -55,6 +55,7 @@ struct field {
 	enum type type;
 	bool nullable;
 	bool masked;
+	bool is_plain;           /* TYPE_UTF8: can hold no control character; false: may */
 	int16_t precision;       /* TYPE_DECIMAL128 */
 	int16_t scale;           /* TYPE_DECIMAL128 */
 	const char *source_type; /* the source's own name, "numeric(12,2)" */

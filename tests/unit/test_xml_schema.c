@@ -298,6 +298,8 @@ static void written_types(void **s)
 		if (!strstr(buf_str(&text), buf_str(&declared)))
 			fail_msg("%s is not in\n%s", buf_str(&declared), buf_str(&text));
 		assert_int_equal(w.lossy != NULL, type == TYPE_UTF8 || type == TYPE_JSON);
+		f.is_plain = true;
+		assert_int_equal(xml_written(&f, NULL).lossy != NULL, type == TYPE_JSON);
 		buf_free(&text);
 		buf_free(&declared);
 	}
