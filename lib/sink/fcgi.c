@@ -199,12 +199,8 @@ static size_t send_data(struct fcgi_sink *f, const char *data, size_t len, int64
 	return at;
 }
 
-size_t fcgi_sink_offer(struct sink *s, const void *data, size_t len, int64_t wait_us)
+size_t fcgi_sink_offer(struct sink *s, const void *data, size_t len, int64_t end_us)
 {
-	int64_t end_us = wait_us > 0 ? clock_monotonic_us() + wait_us : AT_ONCE;
-
-	if (s->err.code != ERR_NONE)
-		return 0;
 	size_t taken = send_data((struct fcgi_sink *)s, data, len, end_us);
 
 	s->bytes += taken;

@@ -28,10 +28,10 @@ enum { FCGI_SINK_RECORD = 65528 };
 /* The request is borrowed until free; the head is copied. */
 struct sink *fcgi_sink_new(FCGX_Request *request, const char *head, size_t head_len);
 
-/* A put that waits for at most `wait_us` (0: not at all) where the connection has no room. Returns how much of the data
- * was taken: whole records of FCGI_SINK_RECORD, and what is less at the end. Of the last of them the sink may
+/* A put that waits for room only until the monotonic time end_us (0: not at all). Returns how much of the data was
+ * taken: whole records of FCGI_SINK_RECORD, and what is less at the end. Of the last of them the sink may
  * still hold a part, copied, which goes ahead of whatever follows. With len 0 only such a part is sent. */
-size_t fcgi_sink_offer(struct sink *s, const void *data, size_t len, int64_t wait_us);
+size_t fcgi_sink_offer(struct sink *s, const void *data, size_t len, int64_t end_us);
 
 /* Whether it holds a part of what it took. */
 bool fcgi_sink_holds(const struct sink *s);

@@ -39,14 +39,6 @@ static void begin_window(struct spill_sink *p, int64_t now)
 	p->sent = p->base.next->bytes;
 }
 
-/* At least a millisecond: 0 would not wait at all. */
-static int64_t left_of_window(const struct spill_sink *p)
-{
-	int64_t left = p->since_us + p->options.slow_after_us - clock_monotonic_us();
-
-	return left > 1000 ? left : 1000;
-}
-
 static bool is_client_slow(struct spill_sink *p)
 {
 	int64_t now = clock_monotonic_us(), passed = now - p->since_us;
@@ -85,22 +77,31 @@ static void end_spilling(struct spill_sink *p)
 	p->read = p->chunk_at = p->chunk_len = 0;
 }
 
-/* Until the door has all, or the client has shown to be slow and the rest is to wait elsewhere. Returns how much it took. */
+/* Until the door has all, or the client has shown to be slow and the rest is to wait elsewhere. Returns how much it took. The
+ * clock is left alone where nothing was waited for. */
 static size_t pass(struct spill_sink *p, const char *data, size_t len)
 {
 	struct sink *door = p->base.next;
+	int64_t waited = fcgi_sink_waited_us(door);
 	size_t at = 0;
 
-	do {
-		at += fcgi_sink_offer(door, data + at, len - at, left_of_window(p));
+	for (;;) {
+		int64_t end_us = p->since_us + p->options.slow_after_us;
+
+		at += fcgi_sink_offer(door, data + at, len - at, end_us);
+		bool has_all = at == len && !fcgi_sink_holds(door);
+
+		if (door->err.code != ERR_NONE || (has_all && fcgi_sink_waited_us(door) == waited))
+			return at;
 		if (is_client_slow(p) && !p->cannot_spill)
 			begin_spilling(p);
-	} while (!p->file && door->err.code == ERR_NONE && (at < len || fcgi_sink_holds(door)));
-	return at;
+		if (has_all || p->file)
+			return at;
+	}
 }
 
-/* Send a record of what waits. False when nothing does, none went within wait_us, or something failed. */
-static bool send_spilled(struct spill_sink *p, int64_t wait_us)
+/* Send a record of what waits. False when nothing does, none went until end_us, or something failed. */
+static bool send_spilled(struct spill_sink *p, int64_t end_us)
 {
 	struct err e;
 
@@ -116,7 +117,7 @@ static bool send_spilled(struct spill_sink *p, int64_t wait_us)
 		p->chunk_len = (size_t)n;
 	}
 	size_t n = fcgi_sink_offer(
-		p->base.next, p->chunk + p->chunk_at, p->chunk_len - p->chunk_at, wait_us);
+		p->base.next, p->chunk + p->chunk_at, p->chunk_len - p->chunk_at, end_us);
 
 	p->chunk_at += n;
 	file_sink_drop(p->file, p->read - (p->chunk_len - p->chunk_at));
@@ -171,7 +172,7 @@ static void finish(struct sink *s)
 	struct err e;
 
 	while (p->file && !is_all_sent(p) && !sink_failed(s, NULL)) {
-		send_spilled(p, p->options.slow_after_us);
+		send_spilled(p, INT64_MAX);
 		if (stop_overdue()) {
 			wait_gave_up(&e);
 			sink_fail(s, &e);
