@@ -37,7 +37,7 @@ const struct format_option format_option_table[] = {
 		"arrays, composites and hstore as JSON, or as the database spells them", KIND_WORD, AT(nested) },
 
 	{ "bigint", NULL, FAMILY_JSON, "number,string,auto",
-		"64-bit integers; auto: a string beyond 2^53, which JavaScript would round", KIND_WORD, AT(bigint) },
+		"64-bit integers; auto: a string beyond +-(2^53 - 1), where JavaScript rounds", KIND_WORD, AT(bigint) },
 	{ "decimal", NULL, FAMILY_JSON, "number,string", "numeric values", KIND_WORD, AT(numeric) },
 	{ "nan", NULL, FAMILY_JSON, "null,string", "NaN, Infinity and -Infinity", KIND_WORD, AT(nan) },
 	{ "nulls", NULL, FAMILY_JSON, "keep,omit", "members that are null", KIND_WORD, AT(nulls) },

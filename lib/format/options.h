@@ -61,7 +61,7 @@ struct format_options {
 	const char *null_text; /* never NULL; a value that reads so is quoted or escaped */
 
 	/* FAMILY_JSON */
-	uint8_t bigint;  /* BIGINT_AUTO: a string beyond +-2^53 */
+	uint8_t bigint;  /* BIGINT_AUTO: a string beyond +-(2^53 - 1) */
 	uint8_t numeric; /* DECIMAL_* */
 	uint8_t nan;     /* NaN and infinite numbers */
 	uint8_t nulls;
