@@ -189,7 +189,7 @@ static void free_csv(struct format *f)
 	free(f);
 }
 
-static struct format *new (struct sink *out, const struct format_options *options, bool is_tsv)
+static struct format *make(struct sink *out, const struct format_options *options, uint8_t dialect)
 {
 	static const struct format_ops commas = { begin, put_commas, end, free_csv };
 	static const struct format_ops tabs = { begin, put_tabs, end, free_csv };
@@ -199,7 +199,7 @@ static struct format *new (struct sink *out, const struct format_options *option
 	if (options)
 		csv->options = *options;
 	else
-		format_options_init(&csv->options, is_tsv);
+		format_options_init(&csv->options, dialect);
 	csv->base = (struct format){ is_plain(&csv->options, ',')    ? &commas
 				     : is_plain(&csv->options, '\t') ? &tabs
 								     : &any,
@@ -209,12 +209,12 @@ static struct format *new (struct sink *out, const struct format_options *option
 
 struct format *csv_new(struct sink *out, const struct format_options *options)
 {
-	return new (out, options, false);
+	return make(out, options, DIALECT_RFC4180);
 }
 
 struct format *tsv_new(struct sink *out, const struct format_options *options)
 {
-	return new (out, options, true);
+	return make(out, options, DIALECT_TSV);
 }
 
 /* What is not text in the file's own grammar arrives as the text that it is; what the options cut or add does not. */

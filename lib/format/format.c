@@ -22,6 +22,7 @@ static const struct format_type tsv = {
 	.accept = "text/tab-separated-values",
 	.traits = FORMAT_ENCODABLE,
 	.families = FAMILY_DELIMITED,
+	.dialect = DIALECT_TSV,
 	.new = tsv_new,
 	.written = csv_written,
 };

@@ -51,6 +51,7 @@ struct format_type {
 	const char *accept; /* media types that ask for it, comma separated, without parameters */
 	unsigned traits;
 	unsigned families; /* FAMILY_*: the options it takes */
+	uint8_t dialect;   /* FAMILY_DELIMITED: the one it is asked for by its name */
 	/* options: NULL for what the format gets that is asked for nothing; never returns NULL */
 	struct format *(*new)(struct sink *out, const struct format_options *options);
 	struct format_written (*written)(

@@ -96,10 +96,8 @@ static const struct format_options dialects[] = {
 		.null_text = "\\N" },
 };
 
-void format_options_init(struct format_options *o, bool is_tsv)
+void format_options_init(struct format_options *o, uint8_t dialect)
 {
-	uint8_t dialect = is_tsv ? DIALECT_TSV : DIALECT_RFC4180;
-
 	*o = dialects[dialect];
 	o->dialect = dialect;
 }

@@ -91,8 +91,8 @@ extern const struct format_option format_option_table[];
 /* What an option was given as, or NULL. */
 typedef const char *format_option_get(const void *from, const char *name);
 
-/* The defaults of a format's families: what a format gets that is asked for nothing. is_tsv: the tsv dialect. */
-void format_options_init(struct format_options *o, bool is_tsv);
+/* What a format gets that is asked for nothing; dialect: format_type.dialect. */
+void format_options_init(struct format_options *o, uint8_t dialect);
 
 /* Reads every option of the families from `get` into what format_options_init left; an option of other families must not
  * be given. Strings are copied into the arena; free with format_options_free. ERR_BAD_REQUEST names the option and what

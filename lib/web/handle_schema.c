@@ -1,10 +1,10 @@
 /*
  * The schema of a table's export: its columns, their types, and how each format writes them.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "lib/web/describe.h"
+#include "lib/web/option_params.h"
 #include "lib/web/route.h"
 #include "lib/web/schema_json.h"
 #include "lib/web/schema_match.h"
@@ -15,28 +15,6 @@ struct written_as {
 	const struct format_type *only; /* NULL: every format, asked for nothing */
 	struct format_options options;  /* of `only` */
 };
-
-/* Every option: one of another format gets an error of its own. */
-static int check_params(const struct request *rq, struct err *e)
-{
-	enum { MOST = 64 };
-	const char *known[MOST] = { "columns", "format" };
-	size_t n = 2;
-
-	for (const struct format_option *o = format_option_table; o->name; o++) {
-		assert(n + 3 <= MOST);
-		known[n++] = o->name;
-		if (o->alias)
-			known[n++] = o->alias;
-	}
-	known[n] = NULL;
-	return request_known_params(rq, known, e);
-}
-
-static const char *get_param(const void *from, const char *name)
-{
-	return request_param(from, name);
-}
 
 static int refuse_format(const char *name, struct err *e)
 {
@@ -54,8 +32,7 @@ static int ask_written(struct request *rq, struct written_as *as, struct err *e)
 {
 	const char *name = request_param(rq, "format");
 
-	format_options_init(&as->options, false);
-	if (check_params(rq, e) < 0)
+	if (option_params_check(rq, (const char *const[]){ "columns", "format", NULL }, e) < 0)
 		return -1;
 	if (!name) {
 		for (size_t i = 0; i < rq->params_n; i++)
@@ -68,8 +45,7 @@ static int ask_written(struct request *rq, struct written_as *as, struct err *e)
 	as->only = format_by_suffix(name);
 	if (!as->only)
 		return refuse_format(name, e);
-	format_options_init(&as->options, !strcmp(as->only->name, "tsv"));
-	return format_options_read(&as->options, as->only->families, get_param, rq, &rq->arena, e);
+	return option_params_read(rq, as->only, &as->options, e);
 }
 
 static const struct format_type *type_told(const struct written_as *as, size_t i)
@@ -84,7 +60,7 @@ static const struct format_options *options_of(const struct written_as *as,
 {
 	if (as->only)
 		return &as->options;
-	format_options_init(defaults, !strcmp(type->name, "tsv"));
+	format_options_init(defaults, type->dialect);
 	return defaults;
 }
 

@@ -1,37 +1,11 @@
 /*
  * The XML schema of a table's export as XML: of the document that rows.xml with the same parameters gives.
  */
-#include <assert.h>
-
-#include "lib/format/options.h"
 #include "lib/format/xml_schema.h"
 #include "lib/web/describe.h"
+#include "lib/web/option_params.h"
 #include "lib/web/route.h"
 #include "lib/web/table.h"
-
-/* Every option of XML, so that the query of rows.xml fits; tz changes the values, not what may stand there. */
-static int check_params(const struct request *rq, struct err *e)
-{
-	enum { MOST = 16 };
-	const char *known[MOST] = { "columns" };
-	size_t n = 1;
-
-	for (const struct format_option *o = format_option_table; o->name; o++) {
-		if (!(o->families & FAMILY_XML))
-			continue;
-		assert(n + 2 < MOST);
-		known[n++] = o->name;
-		if (o->alias)
-			known[n++] = o->alias;
-	}
-	known[n] = NULL;
-	return request_known_params(rq, known, e);
-}
-
-static const char *get_param(const void *from, const char *name)
-{
-	return request_param(from, name);
-}
 
 static int describe(struct app *app, struct request *rq, struct schema *schema, struct err *e)
 {
@@ -52,11 +26,11 @@ int handle_table_xsd(struct app *app, struct request *rq, struct response *rs, s
 	struct schema schema;
 	struct buf b = { 0 };
 
-	format_options_init(&options, false);
-	int status = check_params(rq, e);
+	/* Every option of XML, so that the query of rows.xml fits; tz changes the values, not what may stand there. */
+	int status = option_params_read(rq, format_by_suffix("xml"), &options, e);
 
 	if (status == 0)
-		status = format_options_read(&options, FAMILY_XML, get_param, rq, &rq->arena, e);
+		status = option_params_check(rq, (const char *const[]){ "columns", NULL }, e);
 	if (status == 0)
 		status = describe(app, rq, &schema, e);
 	if (status == 0) {

@@ -1,11 +1,11 @@
 #include "lib/web/rows_ask.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "lib/query/page.h"
 #include "lib/web/coding.h"
 #include "lib/web/negotiate.h"
+#include "lib/web/option_params.h"
 #include "lib/web/quality.h"
 
 static int ask_digest(const struct request *rq, struct rows_ask *ask, struct err *e)
@@ -33,39 +33,16 @@ static int ask_page(const struct request *rq, struct rows_ask *ask, struct err *
 	return 0;
 }
 
-static const char *get_param(const void *from, const char *name)
-{
-	return request_param(from, name);
-}
-
 static int ask_options(struct request *rq, struct rows_ask *ask, struct err *e)
 {
-	format_options_init(&ask->options, !strcmp(ask->format->name, "tsv"));
-	if (format_options_read(
-		    &ask->options, ask->format->families, get_param, rq, &rq->arena, e) < 0)
+	static const char *const names[] = { "columns", "limit", "page", "total_pages", "bounds",
+		"digest", "format", "compression", "level", NULL };
+
+	if (option_params_check(rq, names, e) < 0 ||
+		option_params_read(rq, ask->format, &ask->options, e) < 0)
 		return -1;
 	ask->options.table = rq->captures[0];
 	return 0;
-}
-
-/* The parameters of every route for rows, and every option: one of another format gets an error of its own. */
-static int check_params(struct request *rq, struct err *e)
-{
-	static const char *const common[] = { "columns", "limit", "page", "total_pages", "bounds",
-		"digest", "format", "compression", "level" };
-	enum { COMMON = sizeof common / sizeof common[0], MOST = 64 };
-	const char *known[MOST];
-	size_t n = COMMON;
-
-	memcpy(known, common, sizeof common);
-	for (const struct format_option *o = format_option_table; o->name; o++) {
-		assert(n + 3 <= MOST);
-		known[n++] = o->name;
-		if (o->alias)
-			known[n++] = o->alias;
-	}
-	known[n] = NULL;
-	return request_known_params(rq, known, e);
 }
 
 /* The list that a 406 owes: the suffixes and media types of every format. */
@@ -208,8 +185,8 @@ static int ask_rest(struct request *rq, struct rows_ask *ask, struct err *e)
 {
 	ask->columns = request_param(rq, "columns");
 	ask_count(rq, ask);
-	if (check_params(rq, e) < 0 || ask_page(rq, ask, e) < 0 || ask_digest(rq, ask, e) < 0 ||
-		ask_options(rq, ask, e) < 0 || ask_compression(rq, ask, e) < 0)
+	if (ask_options(rq, ask, e) < 0 || ask_page(rq, ask, e) < 0 || ask_digest(rq, ask, e) < 0 ||
+		ask_compression(rq, ask, e) < 0)
 		return -1;
 	return request_int(rq, "limit", 0, INT64_MAX, -1, &ask->limit, e);
 }

@@ -157,7 +157,7 @@ static void check_options(struct arena *a, const struct params *given)
 		struct format_options options;
 		struct err e = { 0 };
 
-		format_options_init(&options, !strcmp((*t)->name, "tsv"));
+		format_options_init(&options, (*t)->dialect);
 		if (format_options_read(&options, (*t)->families, get, given, a, &e) == 0)
 			write_with(*t, &options);
 		else

@@ -196,7 +196,7 @@ static void dialects(void **s)
 		struct arena a = { 0 };
 		struct err e;
 
-		format_options_init(&o, false);
+		format_options_init(&o, DIALECT_RFC4180);
 		assert_int_equal(
 			format_options_read(&o, FAMILY_DELIMITED, dialect_is, names[i], &a, &e), 0);
 		format_all(csv_new(&m->base, &o));

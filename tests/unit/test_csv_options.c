@@ -36,7 +36,7 @@ static void read_options(struct format_options *o, const char *query)
 {
 	struct err e;
 
-	format_options_init(o, false);
+	format_options_init(o, DIALECT_RFC4180);
 	if (format_options_read(o, FAMILY_DELIMITED, from_query, query, &arena, &e) < 0)
 		fail_msg("%s: %s", query, e.text);
 }
@@ -291,7 +291,7 @@ static void draw_options(struct format_options *o)
 {
 	static const char *const nulls[] = { "", "\\N", "NULL", "NaN", "-", "N", "\\x", "0" };
 
-	format_options_init(o, false);
+	format_options_init(o, DIALECT_RFC4180);
 	do {
 		o->delimiter = ",;|\t"[draw(4)];
 		o->quote = "\"'|"[draw(4)];

@@ -26,7 +26,7 @@ static struct arena arena;
 static int read_pairs(
 	struct format_options *o, unsigned families, const char *const *pairs, struct err *e)
 {
-	format_options_init(o, false);
+	format_options_init(o, DIALECT_RFC4180);
 	return format_options_read(o, families, from_pairs, pairs, &arena, e);
 }
 
@@ -174,14 +174,14 @@ static void dialects(void **s)
 	assert_int_equal(o.decimal, ',');
 	assert_false(o.bom);
 	assert_true(o.escape_formulas);
-	format_options_init(&o, true);
+	format_options_init(&o, DIALECT_TSV);
 	assert_int_equal(format_options_read(&o, FAMILY_DELIMITED, from_pairs,
 				 (const char *[]){ "dialect", "postgres", NULL }, &arena, &e),
 		0);
 	for (int i = 0; i < 2; i++) {
 		const char *pairs[] = { i ? "dialect" : "delimiter", i ? "excel" : ",", NULL };
 
-		format_options_init(&o, true);
+		format_options_init(&o, DIALECT_TSV);
 		assert_int_equal(
 			format_options_read(&o, FAMILY_DELIMITED, from_pairs, pairs, &arena, &e),
 			-1);
