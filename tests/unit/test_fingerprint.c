@@ -129,7 +129,7 @@ static void test_names_cannot_be_forged(void **state)
 		{ .name = "b", .type = TYPE_INT32, .source_type = "integer" },
 	};
 	static const struct field one[] = {
-		{ .name = "a int32 - notnull 7:integer\n1:b",
+		{ .name = "a int32 - notnull integer\nb",
 			.type = TYPE_INT32,
 			.source_type = "integer" },
 	};
