@@ -211,8 +211,8 @@ static char *put_local(char *p, const struct column *c, int32_t row, struct zone
 	return p;
 }
 
-/* One that is not NULL. */
-static inline char *put_value(
+/* One that is not NULL. Two loops call it, and a call a cell would cost each of them. */
+static inline __attribute__((always_inline)) char *put_value(
 	struct json *j, char *p, const struct column *c, int32_t row, const struct member *m)
 {
 	switch (m->shape) {
