@@ -217,15 +217,31 @@ struct format *tsv_new(struct sink *out, const struct format_options *options)
 	return make(out, options, DIALECT_TSV);
 }
 
+/* Whether the text of some value begins like a formula. */
+static bool has_formulas(const struct field *field, const struct format_options *o)
+{
+	switch (field->type) {
+	case TYPE_UTF8: return !field->is_inert;
+	case TYPE_JSON:
+		return field->json <= JSON_BINARY ||
+		       (field->json == JSON_VECTOR && o->nested == NESTED_SERVER);
+	default: return false;
+	}
+}
+
 /* What is not text in the file's own grammar arrives as the text that it is; what the options cut or add does not. */
 struct format_written csv_written(const struct field *field, const struct format_options *options)
 {
+	static const struct format_options plain;
+	const struct format_options *o = options ? options : &plain;
 	const char *lossy = NULL;
 
-	if (options && options->timestamp == TIMESTAMP_SQL && field->type == TYPE_TIMESTAMPTZ)
+	if (o->timestamp == TIMESTAMP_SQL && field->type == TYPE_TIMESTAMPTZ)
 		lossy = "the offset from UTC, which timestamp=sql leaves out";
-	if (options && options->escape_formulas &&
-		(field->type == TYPE_UTF8 || field->type == TYPE_JSON))
+	if (o->nested == NESTED_JSON && field->type == TYPE_JSON && field->json == JSON_LIST)
+		lossy = "lower bounds of arrays; of JSON within them, what tells its arrays and "
+			"nulls from those of SQL";
+	if (o->escape_formulas && has_formulas(field, o))
 		lossy = "text as it was where it begins like a formula: escape_formulas puts a ' "
 			"before it";
 	return (struct format_written){ "text", lossy };

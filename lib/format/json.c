@@ -397,6 +397,25 @@ static struct format_written number_written(
 		o->nan == NAN_STRING ? NULL : nulls };
 }
 
+static const char *json_lossy(const struct field *field, const struct format_options *o)
+{
+	bool is_null_lost = o->nulls != NULLS_OMIT;
+
+	switch ((enum json_kind)field->json) {
+	case JSON_TEXT:
+		return is_null_lost ? "line breaks within, white space around it, and whether a "
+				      "null was JSON's or SQL's"
+				    : "line breaks within and white space around it";
+	case JSON_BINARY: return is_null_lost ? "whether a null was JSON's or SQL's" : NULL;
+	case JSON_LIST:
+		return "lower bounds of arrays; of JSON within them, line breaks and what tells "
+		       "its arrays and nulls from those of SQL";
+	case JSON_RECORD:
+	case JSON_VECTOR: return NULL;
+	}
+	return NULL;
+}
+
 struct format_written json_written(const struct field *field, const struct format_options *options)
 {
 	static const struct format_options plain;
@@ -418,7 +437,7 @@ struct format_written json_written(const struct field *field, const struct forma
 		return number_written(
 			o->numeric == DECIMAL_STRING, o, "NaN, which is written as null");
 	case TYPE_DECIMAL_TEXT: return number_written(o->numeric == DECIMAL_STRING, o, all);
-	case TYPE_JSON: return (struct format_written){ "any", NULL };
+	case TYPE_JSON: return (struct format_written){ "any", json_lossy(field, o) };
 	default: return (struct format_written){ "string", NULL };
 	}
 }

@@ -20,8 +20,9 @@
  * called numeric, and has its digits within the field's element.
  *
  * Two types may lose something, and are named as lossy whether or not a value of theirs does: text, unless it is plain
- * (addresses, ranges and the like), the characters that XML cannot hold; JSON what tells strings from numbers, arrays from objects, and {}, [] and "" from each other. All
- * other types read back as they were.
+ * (addresses, ranges and the like), the characters that XML cannot hold; JSON what tells strings from numbers, arrays
+ * from objects, and {}, [] and "" from each other, which whoever knows what was an array or a record need not be told.
+ * All other types read back as they were.
  */
 #ifndef SLUICE_FORMAT_XML_H
 #define SLUICE_FORMAT_XML_H

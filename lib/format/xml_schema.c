@@ -66,17 +66,30 @@ static const struct {
 	[TYPE_BINARY] = { "xs:base64Binary", NULL },
 };
 
+static const char controls[] = "control characters, U+FFFE and U+FFFF, which become U+FFFD";
+
+static const char *json_lossy(enum json_kind kind)
+{
+	switch (kind) {
+	case JSON_TEXT:
+	case JSON_BINARY:
+		return "whether a value was a string, a number, an array, null or empty, white "
+		       "space between them, and control characters";
+	case JSON_LIST:
+		return "lower bounds of arrays; of JSON within them, what its values were; "
+		       "control characters";
+	case JSON_RECORD: return controls;
+	case JSON_VECTOR: return NULL;
+	}
+	return NULL;
+}
+
 /* What of free text and of JSON is lost. */
 static const char *lossy(const struct field *f)
 {
 	switch (f->type) {
-	case TYPE_UTF8:
-		if (f->is_plain)
-			return NULL;
-		return "control characters, U+FFFE and U+FFFF, which become U+FFFD";
-	case TYPE_JSON:
-		return "whether a value was a string, a number, an array or empty, and control "
-		       "characters";
+	case TYPE_UTF8: return f->is_plain ? NULL : controls;
+	case TYPE_JSON: return json_lossy((enum json_kind)f->json);
 	default: return NULL;
 	}
 }

@@ -15,8 +15,17 @@ static const char catalog_sql[] =
 	/* a domain's NOT NULL is not held against a subquery's NULL, a foreign table's is not checked, and a
 	 * child may have dropped its parent's */
 	" NOT (a.attnotnull AND (c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass))),"
-	/* arrays, composites and hstore: types that to_json takes apart */
-	" b.typcategory = 'A' OR b.typtype = 'c' OR b.typname = 'hstore',"
+	/* enum json_kind; from 2 on types that to_json takes apart */
+	" (CASE WHEN b.typname IN ('int2vector', 'oidvector') THEN 4 WHEN b.typcategory = 'A' THEN "
+	"2"
+	"  WHEN b.typname = 'hstore' THEN 3 WHEN b.typname = 'jsonb' THEN 1 WHEN b.typtype <> 'c' "
+	"THEN 0"
+	"  WHEN (WITH RECURSIVE m AS (SELECT b.* UNION SELECT p.* FROM m JOIN pg_type p"
+	"   ON p.oid = m.typbasetype OR (m.typtype = 'c' AND p.oid IN (SELECT atttypid FROM "
+	"pg_attribute"
+	"    WHERE attrelid = m.typrelid AND attnum > 0 AND NOT attisdropped)))"
+	"   SELECT bool_or((typcategory = 'A' AND typname NOT IN ('int2vector', 'oidvector'))"
+	"    OR typname IN ('json', 'jsonb')) FROM m) THEN 2 ELSE 3 END)::int2,"
 	" coalesce(i.indnkeyatts = 1 AND i.indkey[0] = a.attnum, false),"
 	/* relpages; of a partitioned table, all partitions' */
 	" CASE c.relkind WHEN 'r' THEN c.relpages WHEN 'm' THEN c.relpages WHEN 'p' THEN"
@@ -48,7 +57,7 @@ enum {
 	AT_SOURCE_TYPE,
 	AT_BASE_TYPE,
 	AT_NULLABLE,
-	AT_AS_JSON,
+	AT_JSON,
 	AT_PRIMARY_KEY,
 	AT_BLOCKS
 };
@@ -126,7 +135,8 @@ void catalog_add(struct arena *a, const struct batch *b, struct catalog_table *t
 		c->source_type = text_at(a, b, AT_SOURCE_TYPE, row);
 		c->base_type = text_at(a, b, AT_BASE_TYPE, row);
 		c->nullable = column_bool(&b->columns[AT_NULLABLE], row);
-		c->as_json = column_bool(&b->columns[AT_AS_JSON], row);
+		c->json = (uint8_t)COLUMN_VALUE(&b->columns[AT_JSON], int16_t, row);
+		c->as_json = c->json >= JSON_LIST;
 		if (column_bool(&b->columns[AT_PRIMARY_KEY], row))
 			t->primary_key = c;
 	}

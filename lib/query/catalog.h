@@ -23,7 +23,8 @@ struct catalog_column {
 	const char *source_type; /* "numeric(12,2)" */
 	const char *base_type;   /* "numeric": domains resolved, no modifiers */
 	bool nullable;
-	bool as_json; /* array or composite: selected as to_json(…) */
+	uint8_t json; /* enum json_kind, of what is or becomes JSON */
+	bool as_json; /* array, composite or hstore: selected as to_json(…) */
 };
 
 struct catalog_table {

@@ -77,5 +77,6 @@ void select_name_schema(struct arena *a, const struct select *s, const struct sc
 		/* Which has the layout of text; that of one format is no other schema. */
 		if (is_jsonb(s->columns[i]) || s->columns[i]->as_json)
 			named->fields[i].type = TYPE_JSON;
+		named->fields[i].json = s->columns[i]->json;
 	}
 }

@@ -50,12 +50,23 @@ struct interval {
 	int32_t months;
 };
 
+/* What a value of TYPE_JSON is in its source: how much of it JSON can tell. */
+enum json_kind {
+	JSON_TEXT,   /* JSON, spelled as it was typed; or not known */
+	JSON_BINARY, /* JSON that keeps no spelling (jsonb) */
+	JSON_LIST,   /* an array, or a record that holds arrays or JSON */
+	JSON_RECORD, /* names and scalar values: other composites, hstore */
+	JSON_VECTOR  /* integers that are counted from one place always (int2vector) */
+};
+
 struct field {
 	const char *name; /* as the export shows it; unique within the schema */
 	enum type type;
 	bool nullable;
 	bool masked;
 	bool is_plain;           /* TYPE_UTF8: can hold no control character; false: may */
+	bool is_inert;           /* TYPE_UTF8: cannot begin like a formula; false: may */
+	uint8_t json;            /* TYPE_JSON: enum json_kind */
 	int16_t precision;       /* TYPE_DECIMAL128 */
 	int16_t scale;           /* TYPE_DECIMAL128 */
 	const char *source_type; /* the source's own name, "numeric(12,2)" */

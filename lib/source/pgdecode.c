@@ -41,22 +41,28 @@ static const struct {
 	{ 3802, TYPE_JSON, PGDECODE_JSONB },
 };
 
-enum { OID_NUMERIC = 1700 };
+enum {
+	OID_XML = 142,
+	OID_MONEY = 790,
+	OID_NUMERIC = 1700,
+	OID_TSVECTOR = 3614,
+	OID_TSQUERY = 3615
+};
 
-/* Types carried as text that never hold a control character, nor U+FFFE or U+FFFF. */
-static const uint32_t plain[] = {
+/* Types carried as text that never hold a control character, nor U+FFFE or U+FFFF, nor begin with one of = + - @. */
+static const uint32_t simple[] = {
 	27, 28, 29, 3220, 5069,             /* tid, xid, cid, pg_lsn, xid8 */
-	142, 790, 1266, 1560, 1562,         /* xml, money, timetz, bit, varbit */
+	1266, 1560, 1562,                   /* timetz, bit, varbit */
 	650, 774, 829, 869,                 /* cidr, macaddr8, macaddr, inet */
 	600, 601, 602, 603, 604, 628, 718,  /* point, lseg, path, box, polygon, line, circle */
 	3904, 3906, 3908, 3910, 3912, 3926, /* int4range, numrange, …, int8range */
 	4451, 4532, 4533, 4534, 4535, 4536, /* their multiranges */
 };
 
-static bool is_plain(uint32_t oid)
+static bool is_simple(uint32_t oid)
 {
-	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-		if (plain[i] == oid)
+	for (size_t i = 0; i < sizeof simple / sizeof simple[0]; i++)
+		if (simple[i] == oid)
 			return true;
 	return false;
 }
@@ -84,7 +90,8 @@ static void choose_numeric(int32_t typmod, struct field *f, struct pgcolumn *c)
 void pgdecode_choose(uint32_t oid, int32_t typmod, struct field *f, struct pgcolumn *c)
 {
 	f->type = TYPE_UTF8;
-	f->is_plain = is_plain(oid);
+	f->is_plain = is_simple(oid) || oid == OID_XML || oid == OID_MONEY;
+	f->is_inert = is_simple(oid) || oid == OID_TSVECTOR || oid == OID_TSQUERY;
 	*c = (struct pgcolumn){ .decode = PGDECODE_TEXT };
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (known[i].oid == oid) {

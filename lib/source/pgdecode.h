@@ -42,7 +42,7 @@ struct pgcolumn {
 	int16_t scale; /* PGDECODE_NUMERIC */
 };
 
-/* Choose type and decoder for a result column; sets f->type, precision, scale and is_plain. */
+/* Choose type and decoder for a result column; sets f->type, precision, scale, is_plain and is_inert. */
 void pgdecode_choose(uint32_t oid, int32_t typmod, struct field *f, struct pgcolumn *c);
 
 /* Whether the column is to be asked for in binary format. */

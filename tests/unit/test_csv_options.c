@@ -406,6 +406,11 @@ static void timestamps(void **s)
 		"2000-01-01T01:00:00+01:00\n0044-03-15T00:53:00+00:53 BC\n"
 		"2000-01-01T01:00:00.000001+01:00\n-infinity\n");
 	format_options_free(&o);
+	read_options(&o, "tz=-03:30&header=false&eol=lf&timestamp=sql");
+	expect_text(&o, &one, &b,
+		"1999-12-31 20:30:00\n0044-03-14 20:30:00 BC\n1999-12-31 "
+		"20:30:00.000001\n-infinity\n");
+	format_options_free(&o);
 	read_options(&o, "tz=Europe/Berlin&header=false&eol=lf&timestamp=sql");
 	expect_text(&o, &one, &b,
 		"2000-01-01 01:00:00\n0044-03-15 00:53:00 BC\n2000-01-01 "
@@ -434,6 +439,32 @@ static void written(void **s)
 	}
 }
 
+static bool is_lossy(enum type type, enum json_kind kind, bool is_inert, const char *options)
+{
+	struct field field = {
+		.name = "a", .type = type, .json = (uint8_t)kind, .is_inert = is_inert
+	};
+	struct format_options o;
+
+	read_options(&o, options);
+	return csv_written(&field, &o).lossy != NULL;
+}
+
+/* What the source says of a field counts too. */
+static void written_of_kinds(void **s)
+{
+	static const char formulas[] = "escape_formulas=true&nested=server";
+
+	(void)s;
+	assert_false(is_lossy(TYPE_UTF8, JSON_TEXT, true, formulas));
+	assert_true(is_lossy(TYPE_JSON, JSON_LIST, false, ""));
+	assert_false(is_lossy(TYPE_JSON, JSON_LIST, false, formulas));
+	assert_false(is_lossy(TYPE_JSON, JSON_RECORD, false, formulas));
+	assert_true(is_lossy(TYPE_JSON, JSON_VECTOR, false, formulas));
+	assert_false(is_lossy(TYPE_JSON, JSON_VECTOR, false, "escape_formulas=true"));
+	assert_true(is_lossy(TYPE_JSON, JSON_BINARY, false, formulas));
+}
+
 static int free_arena(void **s)
 {
 	(void)s;
@@ -449,6 +480,7 @@ int main(void)
 		cmocka_unit_test(together),
 		cmocka_unit_test(timestamps),
 		cmocka_unit_test(written),
+		cmocka_unit_test(written_of_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, free_arena);

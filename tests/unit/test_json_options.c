@@ -333,7 +333,9 @@ static void said_of_columns(void **s)
 	is_written(TYPE_DECIMAL_TEXT, NULL, "number", "NaN, Infinity and -Infinity");
 	is_written(TYPE_DECIMAL_TEXT, &(struct format_options){ .numeric = DECIMAL_STRING },
 		"string", "NaN, Infinity and -Infinity");
-	is_written(TYPE_JSON, NULL, "any", NULL);
+	is_written(TYPE_JSON, NULL, "any", "line breaks within, white");
+	is_written(TYPE_JSON, &(struct format_options){ .nulls = NULLS_OMIT }, "any",
+		"line breaks within and");
 	is_written(TYPE_BINARY, NULL, "string", NULL);
 	is_written(TYPE_TIMESTAMPTZ, NULL, "string", NULL);
 }
