@@ -65,7 +65,7 @@ static inline char *csv_spell(
 	return text_value(out, c, row, scale);
 }
 
-/* The value of a row that is not NULL, into text_room's room and CSV_FIELD_EXTRA; in quotes when it would read as NULL. */
+/* The value of a row that is not NULL, into text_room's room and CSV_FIELD_EXTRA; quoted when it would read as NULL. */
 static inline char *csv_value_put(char *out, const struct format_options *o, const struct column *c,
 	int32_t row, int scale, struct csv_rules r)
 {

@@ -88,7 +88,8 @@ def cursor(postgres):
 COPIES = [
     ("csv", {"dialect": "postgres"}, ""),
     ("tsv", {"dialect": "postgres"}, ""),
-    ("csv", {"dialect": "postgres", "header": "true", "delimiter": ";", "eol": "crlf"}, "(DELIMITER ';', HEADER match)"),
+    ("csv", {"dialect": "postgres", "header": "true", "delimiter": ";", "eol": "crlf"},
+     "(DELIMITER ';', HEADER match)"),
     ("csv", {"dialect": "postgres", "delimiter": "_"}, "(DELIMITER '_')"),
     ("csv", {"nested": "server"}, "(FORMAT csv, HEADER match)"),
     ("tsv", {"nested": "server"}, "(FORMAT csv, HEADER match, DELIMITER E'\\t')"),

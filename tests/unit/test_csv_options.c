@@ -411,6 +411,11 @@ static void timestamps(void **s)
 		"1999-12-31 20:30:00\n0044-03-14 20:30:00 BC\n1999-12-31 "
 		"20:30:00.000001\n-infinity\n");
 	format_options_free(&o);
+	read_options(&o, "tz=-03:30&header=false&eol=lf&timestamp=sql");
+	expect_text(&o, &one, &b,
+		"1999-12-31 20:30:00\n0044-03-14 20:30:00 BC\n1999-12-31 "
+		"20:30:00.000001\n-infinity\n");
+	format_options_free(&o);
 	read_options(&o, "tz=Europe/Berlin&header=false&eol=lf&timestamp=sql");
 	expect_text(&o, &one, &b,
 		"2000-01-01 01:00:00\n0044-03-15 00:53:00 BC\n2000-01-01 "
