@@ -135,7 +135,7 @@ static void send_without_waiting(struct spill_sink *p)
 {
 	for (int i = 0; i < RECORDS_PER_PUT && send_spilled(p, 0); i++)
 		;
-	if (is_all_sent(p)) {
+	if (is_all_sent(p) && p->file->bytes > 0) {
 		end_spilling(p);
 		begin_window(p, clock_monotonic_us());
 	}

@@ -84,6 +84,9 @@ void open_stand(struct stand *s, const struct spill_options *options)
 	int fds[2];
 
 	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	if (s->room > 0)
+		assert_return_code(
+			setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &s->room, sizeof s->room), 0);
 	s->request.ipcFd = fds[0];
 	s->request.requestId = REQUEST;
 	s->door = fcgi_sink_new(&s->request, STAND_HEAD, strlen(STAND_HEAD));

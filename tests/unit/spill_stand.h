@@ -48,6 +48,7 @@ struct stand {
 	FCGX_Request request;
 	struct sink *door, *spill;
 	struct client client;
+	int room;     /* bytes that the connection holds; 0: as it is made */
 	uint64_t put; /* bytes */
 };
 

@@ -76,7 +76,9 @@ static void every_rate(void **state)
 	static const struct {
 		size_t piece;
 		useconds_t pause_us;
-	} rates[] = { { 100, 0 }, { 5000, 100 }, { 30000, 1000 }, { PIECE, 50 }, { PIECE, 0 } };
+		int room;
+	} rates[] = { { 100, 0, 0 }, { 5000, 100, 0 }, { 30000, 1000, 30000 }, { 20000, 50, 5000 },
+		{ PIECE, 50, 0 }, { PIECE, 0, 20000 } };
 	struct spill_options options = { stage_dir, 64 * MIB, UINT64_C(1) << 40, 1000 };
 	unsigned seed = 7;
 	int turns = 0;
@@ -85,7 +87,8 @@ static void every_rate(void **state)
 	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
 		struct stand s = { .client = { .may_read = everything,
 					   .piece = rates[i].piece,
-					   .pause_us = rates[i].pause_us } };
+					   .pause_us = rates[i].pause_us },
+			.room = rates[i].room };
 		bool was_staged = false;
 
 		open_stand(&s, &options);
@@ -141,19 +144,36 @@ static void a_flush_sends_what_waits(void **state)
 	is_whole(&s);
 }
 
-/* Little comes, but the client has never been waited for. */
+/* Little comes: the client is waited for, but not for long. */
 static void a_slow_database(void **state)
 {
 	struct stand s = { .client.may_read = everything };
+	struct spill_options options = quick;
 
 	(void)state;
-	open_stand(&s, &quick);
-	for (int i = 0; i < 300; i++) {
-		put(&s, KIB);
+	options.slow_after_us = 200000;
+	open_stand(&s, &options);
+	for (int i = 0; i < 40; i++) {
+		put(&s, MIB);
 		sink_flush(s.spill);
 		assert_false(is_staged(NULL, NULL));
-		usleep(500);
+		usleep(20000);
 	}
+	assert_true(fcgi_sink_waited_us(s.door) > 0);
+	finish(&s);
+	is_whole(&s);
+}
+
+static void a_client_that_is_slow_but_not_for_long(void **state)
+{
+	struct stand s = { .client = { .may_read = everything, .piece = 5000, .pause_us = 500 } };
+	struct spill_options options = quick;
+
+	(void)state;
+	options.slow_after_us = 60000000;
+	open_stand(&s, &options);
+	put_pieces(&s, MIB);
+	assert_false(is_staged(NULL, NULL));
 	finish(&s);
 	is_whole(&s);
 }
@@ -313,6 +333,19 @@ static void leaving_while_the_rest_is_sent(void **state)
 	}
 }
 
+/* A web server that has closed its end and still holds what it has read: over TCP no more is to be seen of that. */
+static void leaving_by_halves(void **state)
+{
+	struct stand s = { 0 };
+
+	(void)state;
+	open_stand(&s, &quick);
+	put_until_staged(&s);
+	put_pieces(&s, MIB);
+	assert_return_code(shutdown(s.client.fd, SHUT_WR), 0);
+	a_client_that_leaves(&s);
+}
+
 /* In a process of its own, since it stays told. Exit status 0: as it should be. */
 static int stop_while_the_rest_is_sent(void)
 {
@@ -388,6 +421,7 @@ int main(void)
 		cmocka_unit_test_setup(a_client_that_becomes_fast, stand_each),
 		cmocka_unit_test_setup(a_flush_sends_what_waits, stand_each),
 		cmocka_unit_test_setup(a_slow_database, stand_each),
+		cmocka_unit_test_setup(a_client_that_is_slow_but_not_for_long, stand_each),
 		cmocka_unit_test_setup(a_client_that_is_fast_enough, stand_each),
 		cmocka_unit_test_setup(without_a_stage, stand_each),
 		cmocka_unit_test_setup(no_body, stand_each),
@@ -398,6 +432,7 @@ int main(void)
 		cmocka_unit_test_setup(leaving_while_it_passes, stand_each),
 		cmocka_unit_test_setup(leaving_while_it_spills, stand_each),
 		cmocka_unit_test_setup(leaving_while_the_rest_is_sent, stand_each),
+		cmocka_unit_test_setup(leaving_by_halves, stand_each),
 		cmocka_unit_test_setup(stopped_while_the_rest_is_sent, stand_each),
 		cmocka_unit_test_setup(a_long_head, stand_each),
 	};
