@@ -201,8 +201,8 @@ def test_local_time_is_the_servers(body, cursor, zone):
     expected = {i: rfc3339(text) for i, text in cursor.fetchall()}
     assert len(expected) > INSTANTS * 9 // 10 and len(got) == INSTANTS + 7 and got[0] == "infinity"
     assert {i: got[i] for i in expected} == expected
-    cursor.execute("SELECT i.id, i.at::text, g.at FROM js.instants AS i LEFT JOIN json_to_recordset(%s) AS g(id int, at timestamptz)"
-                   " USING (id) WHERE i.at IS DISTINCT FROM g.at",
+    cursor.execute("SELECT i.id, i.at::text, g.at FROM js.instants AS i"
+                   " LEFT JOIN json_to_recordset(%s) AS g(id int, at timestamptz) USING (id) WHERE i.at IS DISTINCT FROM g.at",
                    [json.dumps([{"id": i, "at": at} for i, at in got.items()])])
     assert cursor.fetchall() == []
 
