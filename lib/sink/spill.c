@@ -135,7 +135,7 @@ static void send_without_waiting(struct spill_sink *p)
 {
 	for (int i = 0; i < RECORDS_PER_PUT && send_spilled(p, 0); i++)
 		;
-	if (is_all_sent(p) && p->file->bytes > 0) {
+	if (is_all_sent(p)) {
 		end_spilling(p);
 		begin_window(p, clock_monotonic_us());
 	}
@@ -152,7 +152,7 @@ static void put(struct sink *s, const void *data, size_t len)
 	sink_put(p->file, (const char *)data + passed, len - passed);
 	if (sink_failed(p->file, &e))
 		sink_fail(s, &e);
-	else
+	else if (passed < len) /* else it would end before it has begun */
 		send_without_waiting(p);
 }
 
