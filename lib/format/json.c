@@ -30,6 +30,7 @@ enum shape {
 	SHAPE_QUOTED_DIGITS,
 	SHAPE_STRING,
 	SHAPE_JSON,
+	SHAPE_TYPED_JSON, /* as somebody has spelled it: its escapes may be none of a character */
 	SHAPE_BASE64,
 	SHAPE_HEX
 };
@@ -109,6 +110,35 @@ static char *put_json(struct row_out *o, char *p, const struct column *c, int32_
 	static const struct span_writer flatten = { json_text_flatten, 1 };
 
 	return put_spans(o, p, c, row, &flatten);
+}
+
+static char *put_flat(struct row_out *o, char *p, const uint8_t *in, size_t len)
+{
+	for (size_t n = len; len; in += n, len -= n, n = len) {
+		const uint8_t *span = row_out_span(o, in, &n);
+
+		p = json_text_flatten(row_out_room(o, p, n), span, n);
+	}
+	return p;
+}
+
+/* Half a surrogate pair becomes U+FFFD: the server takes it, readers refuse the whole document for it. */
+static __attribute__((noinline)) char *put_typed_json(
+	struct row_out *o, char *p, const struct column *c, int32_t row)
+{
+	size_t len;
+	const uint8_t *in = column_bytes(c, row, &len), *end = in + len;
+	const uint8_t *lone = json_text_lone_surrogate(in, end);
+
+	if (lone == end)
+		return put_json(o, p, c, row);
+	for (; lone < end; lone = json_text_lone_surrogate(in, end)) {
+		p = put_flat(o, p, in, (size_t)(lone - in));
+		p = row_out_room(o, p, 6);
+		p = PUT(p, "\\ufffd");
+		in = lone + 6;
+	}
+	return put_flat(o, p, in, (size_t)(end - in));
 }
 
 static char *put_base64(struct row_out *o, char *p, const struct column *c, int32_t row)
@@ -226,6 +256,7 @@ static inline __attribute__((always_inline)) char *put_value(
 	case SHAPE_QUOTED_DIGITS: return put_digits(j, p, c, row, true);
 	case SHAPE_STRING: return put_string(&j->out, p, c, row);
 	case SHAPE_JSON: return put_json(&j->out, p, c, row);
+	case SHAPE_TYPED_JSON: return put_typed_json(&j->out, p, c, row);
 	case SHAPE_BASE64: return put_base64(&j->out, p, c, row);
 	case SHAPE_HEX: return put_hex(&j->out, p, c, row);
 	}
@@ -283,9 +314,9 @@ static void put_batch(struct format *f, const struct batch *b)
 
 /* ---- the format */
 
-static enum shape shape_of(enum type type, const struct format_options *o)
+static enum shape shape_of(const struct field *field, const struct format_options *o)
 {
-	switch (type) {
+	switch (field->type) {
 	case TYPE_BOOL:
 	case TYPE_INT16:
 	case TYPE_INT32: return SHAPE_TEXT;
@@ -301,7 +332,9 @@ static enum shape shape_of(enum type type, const struct format_options *o)
 		return o->numeric == DECIMAL_STRING ? SHAPE_QUOTED_DIGITS : SHAPE_DIGITS;
 	case TYPE_TIMESTAMPTZ: return o->zone ? SHAPE_LOCAL : SHAPE_QUOTED;
 	case TYPE_UTF8: return SHAPE_STRING;
-	case TYPE_JSON: return SHAPE_JSON;
+	case TYPE_JSON:
+		return field->json == JSON_TEXT || field->json == JSON_LIST ? SHAPE_TYPED_JSON
+									    : SHAPE_JSON;
 	case TYPE_BINARY: return o->binary == BINARY_HEX ? SHAPE_HEX : SHAPE_BASE64;
 	default: return SHAPE_QUOTED;
 	}
@@ -333,7 +366,7 @@ static void begin(struct format *f, const struct schema *schema)
 		const struct field *field = &schema->fields[i];
 		struct member *m = &j->members[i];
 
-		m->shape = shape_of(field->type, j->options);
+		m->shape = shape_of(field, j->options);
 		m->scale = field->scale;
 		make_key(j, m, field->name, i || j->are_nulls_omitted);
 		fixed += m->key_len + KEY_COPY + QUOTES + NULL_LEN + text_room(field);
@@ -359,7 +392,7 @@ static void free_json(struct format *f)
 	free(j);
 }
 
-static struct format *new (struct sink *out, const struct format_options *options, bool is_array)
+static struct format *make(struct sink *out, const struct format_options *options, bool is_array)
 {
 	static const struct format_ops ops = { begin, put_batch, end, free_json };
 	static const struct format_options plain; /* the first word of each */
@@ -377,12 +410,12 @@ static struct format *new (struct sink *out, const struct format_options *option
 
 struct format *ndjson_new(struct sink *out, const struct format_options *options)
 {
-	return new (out, options, false);
+	return make(out, options, false);
 }
 
 struct format *json_new(struct sink *out, const struct format_options *options)
 {
-	return new (out, options, true);
+	return make(out, options, true);
 }
 
 /* A number's digits are all there, however few of them a reader may keep. */
@@ -403,13 +436,14 @@ static const char *json_lossy(const struct field *field, const struct format_opt
 
 	switch ((enum json_kind)field->json) {
 	case JSON_TEXT:
-		return is_null_lost ? "line breaks within, white space around it, and whether a "
-				      "null was JSON's or SQL's"
-				    : "line breaks within and white space around it";
+		return is_null_lost ? "line breaks within, white space around it, halves of "
+				      "surrogate pairs, and whether a null was JSON's or SQL's"
+				    : "line breaks within, white space around it, and halves of "
+				      "surrogate pairs";
 	case JSON_BINARY: return is_null_lost ? "whether a null was JSON's or SQL's" : NULL;
 	case JSON_LIST:
-		return "lower bounds of arrays; of JSON within them, line breaks and what tells "
-		       "its arrays and nulls from those of SQL";
+		return "lower bounds of arrays; of JSON within them, line breaks, halves of "
+		       "surrogate pairs and what tells its arrays and nulls from those of SQL";
 	case JSON_RECORD:
 	case JSON_VECTOR: return NULL;
 	}

@@ -1,5 +1,8 @@
 #include "lib/format/json_text.h"
 
+#include <ctype.h>
+#include <string.h>
+
 #include "lib/format/block.h"
 
 static inline unsigned special_bits(struct block b)
@@ -112,4 +115,39 @@ char *json_text_flatten(char *out, const uint8_t *in, size_t len)
 				b, block_or(block_equal(b, '\n'), block_equal(b, '\r')), ' '));
 	}
 	return out + len;
+}
+
+/* The four digits of an escape at `in`, or -1. */
+static int escaped_unit(const uint8_t *in, const uint8_t *end)
+{
+	int unit = 0;
+
+	if (end - in < 6 || in[0] != '\\' || in[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++) {
+		int c = in[i] | 0x20;
+
+		if (!isxdigit(in[i]))
+			return -1;
+		unit = unit << 4 | (in[i] <= '9' ? in[i] - '0' : c - 'a' + 10);
+	}
+	return unit;
+}
+
+const uint8_t *json_text_lone_surrogate(const uint8_t *in, const uint8_t *end)
+{
+	while ((in = memchr(in, '\\', (size_t)(end - in))) != NULL) {
+		int unit = escaped_unit(in, end);
+
+		if (unit >= 0xd800 && unit <= 0xdfff) {
+			int low = unit <= 0xdbff ? escaped_unit(in + 6, end) : -1;
+
+			if (low < 0xdc00 || low > 0xdfff)
+				return in;
+			in += 12;
+		} else {
+			in += end - in < 2 ? 1 : 2;
+		}
+	}
+	return end;
 }

@@ -18,4 +18,8 @@ char *json_text_escape(char *out, const uint8_t *in, size_t len);
  * Room for len. */
 char *json_text_flatten(char *out, const uint8_t *in, size_t len);
 
+/* The first escape of a whole JSON text that is half of a surrogate pair (\ud800 to \udfff) without the other: six bytes
+ * that no character can be made of, and that strict readers refuse (RFC 8259 section 8.2). `end` when there is none. */
+const uint8_t *json_text_lone_surrogate(const uint8_t *in, const uint8_t *end);
+
 #endif

@@ -148,9 +148,9 @@ def test_an_empty_table_is_an_empty_array(body):
 
 
 def test_json_that_names_no_character(body):
-    """PostgreSQL's json takes half a surrogate pair as it stands, and so do we: the grammar allows it. jq 1.6 does not."""
-    assert body("lone", ".json") == '[{"raw":' + LONE + "}]\n"
-    assert json.loads(body("lone", ".ndjson"))["raw"] == {"s": "\ud800", "n": "\0"}
+    """PostgreSQL's json takes half a surrogate pair as it stands; a strict reader would refuse the whole file."""
+    assert body("lone", ".json") == '[{"raw":' + LONE.replace("ud800", "ufffd") + "}]\n"
+    subprocess.run(["jq", "."], input=body("lone", ".ndjson").encode(), stdout=subprocess.DEVNULL, check=True)
 
 
 def test_accept(ask):

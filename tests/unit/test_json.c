@@ -186,6 +186,41 @@ static void json(void **s)
 	batch_free(&b);
 }
 
+/* An escape that is half of a surrogate pair is no character; jsonb has none, and is not looked through. */
+static void surrogates(void **s)
+{
+	static const char *const cases[][2] = {
+		{ "\"\\ud800\"", "\"\\ufffd\"" },
+		{ "\"\\uDBFF\\u0041\"", "\"\\ufffd\\u0041\"" },
+		{ "\"\\udc00\\udbff\\ud83d\\uDE00\"", "\"\\ufffd\\ufffd\\ud83d\\uDE00\"" },
+		{ "\"\\\\ud800\\\\\\ud800\"", "\"\\\\ud800\\\\\\ufffd\"" },
+		{ "{\"\\udfffa\":\n\"\\\"\\uD800\\n\"}", "{\"\\ufffda\": \"\\\"\\ufffd\\n\"}" },
+		{ "\"\\ud83d\\ude00\"", "\"\\ud83d\\ude00\"" },
+		{ "\"\\ue000\\ud7ff\"", "\"\\ue000\\ud7ff\"" },
+	};
+	struct field field = { .name = "j", .type = TYPE_JSON, .nullable = true };
+	struct schema schema = { &field, 1 };
+
+	(void)s;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (int json = JSON_TEXT; json <= JSON_LIST; json++) {
+			struct buf expected = { 0 };
+			struct batch b;
+
+			field.json = (uint8_t)json;
+			batch_init(&b, &schema);
+			put_text(&b, cases[i][0], strlen(cases[i][0]));
+			buf_printf(&expected, "{\"j\":%s}\n", cases[i][json != JSON_BINARY]);
+			for (char *p = expected.data; (p = strchr(p, '\n')) && p[1];)
+				*p = ' ';
+			expect_bytes(makers, &schema, &b, expected.data, expected.len);
+			cut_columns(&b);
+			expect_bytes(makers, &schema, &b, expected.data, expected.len);
+			batch_free(&b);
+			buf_free(&expected);
+		}
+}
+
 /* Line ends of every kind at every offset of texts of every length. */
 static void json_lines(void **s)
 {
@@ -401,6 +436,7 @@ int main(void)
 		cmocka_unit_test(floats),
 		cmocka_unit_test(decimals),
 		cmocka_unit_test(json),
+		cmocka_unit_test(surrogates),
 		cmocka_unit_test(json_lines),
 		cmocka_unit_test(strings_of_types),
 		cmocka_unit_test(binary),
