@@ -1,8 +1,9 @@
 /*
  * Bench: what a row costs in each row format, and what a cell of each type costs alone.
  *
- *	make tests/bench/bench_format && tests/bench/bench_format
+ *	make tests/bench/bench_format && tests/bench/bench_format [FORMAT[?OPTION=VALUE&...]]...
  *
+ * Without arguments: every format as it is without options.
  * One batch is formatted over and over into a sink that takes bytes and forgets them. A figure is
  * the median of nine rounds of CPU time, so that others on the machine count little; under about
  * 3 % two of them do not differ.
@@ -327,6 +328,58 @@ static void nothing(struct sink *s)
 
 static const struct sink_ops forget_ops = { forget, nothing, nothing, nothing, nothing };
 
+/* ---- ways: a format and its options */
+
+struct way {
+	const char *name;
+	const struct format_type *type;
+	struct format_options options;
+};
+
+enum { WAYS_MOST = 16 };
+
+static struct way ways[WAYS_MOST];
+static size_t ways_n;
+static struct arena arena;
+
+/* The value of a name in "name=value&name=value". */
+static const char *from_query(const void *from, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = from; *p; p += strcspn(p, "&"), p += *p == '&')
+		if (!strncmp(p, name, len) && p[len] == '=')
+			return arena_strndup(&arena, p + len + 1, strcspn(p + len + 1, "&"));
+	return NULL;
+}
+
+static void add_way(const char *name)
+{
+	size_t len = strcspn(name, "?");
+	const char *query = name[len] ? name + len + 1 : "";
+	struct way way = { name, format_by_suffix(arena_strndup(&arena, name, len)), { 0 } };
+	struct err e;
+
+	if (!way.type || ways_n == WAYS_MOST) {
+		fprintf(stderr, "%s: no such format, or too many\n", name);
+		exit(2);
+	}
+	format_options_init(&way.options, way.type->dialect);
+	if (format_options_read(&way.options, way.type->families, from_query, query, &arena, &e) <
+		0) {
+		fprintf(stderr, "%s: %s\n", name, e.text);
+		exit(2);
+	}
+	ways[ways_n++] = way;
+}
+
+static void close_ways(void)
+{
+	for (size_t i = 0; i < ways_n; i++)
+		format_options_free(&ways[i].options);
+	arena_free(&arena);
+}
+
 /* ---- measuring */
 
 static void fill_batch(struct batch *b, const struct cell *cells, size_t n, bool is_same)
@@ -369,11 +422,10 @@ static int64_t cpu_ns(void)
 }
 
 /* Median nanoseconds to format the batch once. */
-static double measure(
-	const struct format_type *type, const struct schema *schema, const struct batch *b)
+static double measure(const struct way *way, const struct schema *schema, const struct batch *b)
 {
 	struct sink sink = { .ops = &forget_ops };
-	struct format *f = type->new (&sink, NULL);
+	struct format *f = way->type->new (&sink, &way->options);
 	double ns[ROUNDS];
 
 	format_begin(f, schema);
@@ -406,10 +458,10 @@ static void bench(const char *name, const struct cell *cells, size_t n, bool is_
 	batch_init(&b, &schema);
 	fill_batch(&b, cells, n, is_same);
 	printf("%-26s", name);
-	for (const struct format_type *const *t = format_types; *t; t++) {
-		double ns = measure(*t, &schema, &b);
+	for (size_t i = 0; i < ways_n; i++) {
+		double ns = measure(&ways[i], &schema, &b);
 
-		printf("  %8s %8.1f ns", (*t)->name, ns / b.rows / per);
+		printf("  %8s %8.1f ns", ways[i].name, ns / b.rows / per);
 		if (value_bytes(&b) > 100 * (size_t)b.rows)
 			printf(" %5.2f GB/s", (double)value_bytes(&b) / ns);
 	}
@@ -418,13 +470,18 @@ static void bench(const char *name, const struct cell *cells, size_t n, bool is_
 	free(fields);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	for (int i = 1; i < argc; i++)
+		add_way(argv[i]);
+	for (const struct format_type *const *t = format_types; argc == 1 && *t; t++)
+		add_way((*t)->name);
 	printf("a row\n");
 	bench("users", users, sizeof users / sizeof *users, false);
 	bench("records", records, sizeof records / sizeof *records, false);
 	printf("a cell\n");
 	for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
 		bench(alone[i].field.name, &alone[i], COPIES, true);
+	close_ways();
 	return 0;
 }
