@@ -9,7 +9,8 @@ from harness.duckdb import DuckDB
 ROWS = 3000
 TABLES = f"""
 CREATE SCHEMA duck;
-CREATE TABLE duck.typed AS SELECT i AS id, i::bigint * 3074457345618258 AS large, (i / 8.0 - 100)::numeric(12,3) AS price,
+CREATE TABLE duck.typed AS SELECT i AS id, i::bigint * 3074457345618258 AS large,
+    (i / 8.0 - 100)::numeric(12,3) AS price,
     i / 7.0::double precision AS ratio, i % 3 = 0 AS flag, date '1970-01-01' + i * 11 AS day,
     timestamp '2000-01-01' + i * interval '7 hours 1.000001 s' AS moment,
     timestamptz '2000-01-01 00:00:00Z' + i * interval '5 hours 0.5 s' AS seen,
@@ -26,8 +27,10 @@ JSON_TYPES = {**TYPES, "key": "UUID", "moment": "VARCHAR", "seen": "VARCHAR"}
 
 # The same texts of every row from both servers.
 VALUES = """SELECT id::text, large::text, price::decimal(12,3)::text, (ratio * 7 = id AND ratio <> 0)::text, flag::text,
-    day::text, {epoch}(moment::timestamp)::text, {epoch}(seen::timestamptz)::text, word, key::text FROM {table} AS t ORDER BY t.id"""
-EPOCH = "CREATE FUNCTION duck.epoch_us(t {type}) RETURNS bigint LANGUAGE sql AS $$ SELECT extract(epoch FROM t) * 1000000 $$"
+    day::text, {epoch}(moment::timestamp)::text, {epoch}(seen::timestamptz)::text, word, key::text
+    FROM {table} AS t ORDER BY t.id"""
+EPOCH = ("CREATE FUNCTION duck.epoch_us(t {type}) RETURNS bigint LANGUAGE sql"
+         " AS $$ SELECT extract(epoch FROM t) * 1000000 $$")
 USERS = """SELECT count(*)::text, sum(user_id)::text, sum(lifetime_value::decimal(12,2))::text, sum(login_count)::text,
     count(last_login)::text, min(signup_date)::text, max(signup_date)::text, count(DISTINCT email)::text, min(name),
     max(name), {epoch}(max(last_login))::text, sum(CASE WHEN is_active THEN 1 END)::text FROM {table}"""

@@ -31,7 +31,8 @@ SHAPES = ("none", "nothing", "many", "lone")
 
 CSV = [{}, *({"dialect": dialect} for dialect in ("rfc4180", "excel", "excel-eu", "tsv", "postgres", "mysql")),
        {"escape_formulas": "true"}, {"decimal": ",", "delimiter": ";"}, {"tz": "Europe/Vilnius"}, {"tz": "-15:59"},
-       {"boolean": "digits"}, {"timestamp": "sql"}, {"nested": "server"}, {"null": "NULL"}, {"null": "\\N", "eol": "lf"},
+       {"boolean": "digits"}, {"timestamp": "sql"}, {"nested": "server"}, {"null": "NULL"},
+       {"null": "\\N", "eol": "lf"},
        {"dialect": "mysql", "nested": "server", "tz": "Asia/Tokyo"},
        {"nested": "server", "escape_formulas": "true"}]
 JSON = [{}, {"bigint": "string"}, {"bigint": "auto"}, {"decimal": "string"}, {"nan": "string"}, {"nulls": "omit"},

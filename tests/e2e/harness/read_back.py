@@ -254,7 +254,8 @@ class ReadBack:
     def compare(self, texts):
         for column, text in zip(self.columns, texts):
             if column.is_made() and text:
-                self.cursor.execute(f"DROP TYPE IF EXISTS {column.shell}; CREATE TYPE {column.shell} AS (v {column.type})")
+                self.cursor.execute(f"DROP TYPE IF EXISTS {column.shell};"
+                                    f"CREATE TYPE {column.shell} AS (v {column.type})")
         if not self.columns:
             return set()
         there = self.values(self.table, [False] * len(texts))
