@@ -76,7 +76,7 @@ def tool():
         sources = [*ROOT.glob("lib/base/*.c"), *ROOT.glob("lib/rows/*.c"), *ROOT.glob("lib/query/page*.c")]
         subprocess.run(
             ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined", f"-I{ROOT}", "-o", program,
-             ROOT / "tests/unit/page_tool.c", *sources, "-ljson-c", "-lz"], check=True)
+             ROOT / "tests/unit/page_tool.c", *sources, "-ljson-c", "-lcrypto", "-lz"], check=True)
         with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
             def ask(request):
                 running.stdin.write(json.dumps(request) + "\n")
