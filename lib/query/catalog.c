@@ -136,7 +136,6 @@ void catalog_add(struct arena *a, const struct batch *b, struct catalog_table *t
 		c->base_type = text_at(a, b, AT_BASE_TYPE, row);
 		c->nullable = column_bool(&b->columns[AT_NULLABLE], row);
 		c->json = (uint8_t)COLUMN_VALUE(&b->columns[AT_JSON], int16_t, row);
-		c->as_json = c->json >= JSON_LIST;
 		if (column_bool(&b->columns[AT_PRIMARY_KEY], row))
 			t->primary_key = c;
 	}

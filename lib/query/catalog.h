@@ -24,7 +24,6 @@ struct catalog_column {
 	const char *base_type;   /* "numeric": domains resolved, no modifiers */
 	bool nullable;
 	uint8_t json; /* enum json_kind, of what is or becomes JSON */
-	bool as_json; /* array, composite or hstore: selected as to_json(…) */
 };
 
 struct catalog_table {
@@ -39,6 +38,12 @@ struct catalog_table {
 	const struct catalog_column *primary_key; /* one of the columns, or NULL */
 	const struct catalog_column *order_by; /* the key, even where it may not be seen, or NULL */
 };
+
+/* An array, composite or hstore: JSON only through to_json. */
+static inline bool catalog_is_nested(const struct catalog_column *c)
+{
+	return c->json >= JSON_LIST;
+}
 
 /* One row for each column of the table. */
 void catalog_statement(struct arena *a, const struct settings_table *t, struct statement *st);

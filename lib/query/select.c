@@ -1,7 +1,5 @@
 #include "lib/query/select.h"
 
-#include <string.h>
-
 static void put_from(struct buf *b, const struct select *s)
 {
 	buf_printf(b, " FROM %s", s->table->quoted);
@@ -19,14 +17,6 @@ static void finish(struct arena *a, const struct select *s, struct buf *b, struc
 	buf_free(b);
 }
 
-/* jsonb is asked for as text, not for the sake of the text, which is what the server sends either way: a cast is
- * computed where the rows are scanned, by the parallel workers of a plan, but what is sent is made by its
- * leader alone, and making jsonb's text is what such an export takes its time for. */
-static bool is_jsonb(const struct catalog_column *c)
-{
-	return !strcmp(c->base_type, "jsonb");
-}
-
 void select_compile(struct arena *a, const struct select *s, struct statement *st)
 {
 	struct buf b = { 0 };
@@ -35,14 +25,18 @@ void select_compile(struct arena *a, const struct select *s, struct statement *s
 	buf_puts(&b, "SELECT ");
 	for (size_t i = 0; i < s->columns_n; i++) {
 		const struct catalog_column *c = s->columns[i];
-		bool as_json = c->as_json && !s->nested_as_text;
+		bool as_json = catalog_is_nested(c) && !s->nested_as_text;
+		/* For the sake of the cast, not of the text, which is what the server sends either way: a cast is
+		 * computed where the rows are scanned, by the parallel workers of a plan, but what is sent is made by
+		 * its leader alone, and making jsonb's text is what such an export takes its time for. */
+		bool is_jsonb = c->json == JSON_BINARY;
 
 		buf_printf(&b,
-			as_json       ? "%sto_json(%s)"
-			: is_jsonb(c) ? "%s%s::text"
-				      : "%s%s",
+			as_json    ? "%sto_json(%s)"
+			: is_jsonb ? "%s%s::text"
+				   : "%s%s",
 			i ? ", " : "", c->quoted);
-		dear = dear || as_json || is_jsonb(c);
+		dear = dear || as_json || is_jsonb;
 	}
 	put_from(&b, s);
 	if ((s->page || s->limit >= 0) && s->table->order_by)
@@ -75,7 +69,7 @@ void select_name_schema(struct arena *a, const struct select *s, const struct sc
 		named->fields[i].nullable = s->columns[i]->nullable;
 		named->fields[i].source_type = s->columns[i]->source_type;
 		/* Which has the layout of text; that of one format is no other schema. */
-		if (is_jsonb(s->columns[i]) || s->columns[i]->as_json)
+		if (s->columns[i]->json != JSON_TEXT)
 			named->fields[i].type = TYPE_JSON;
 		named->fields[i].json = s->columns[i]->json;
 	}
