@@ -335,7 +335,7 @@ static void said_of_columns(void **s)
 		"string", "NaN, Infinity and -Infinity");
 	is_written(TYPE_JSON, NULL, "any", "line breaks within, white");
 	is_written(TYPE_JSON, &(struct format_options){ .nulls = NULLS_OMIT }, "any",
-		"line breaks within and");
+		"line breaks within, white space around it, and");
 	is_written(TYPE_BINARY, NULL, "string", NULL);
 	is_written(TYPE_TIMESTAMPTZ, NULL, "string", NULL);
 }
