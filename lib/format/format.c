@@ -60,7 +60,19 @@ static const struct format_type xml = {
 	.written = xml_written,
 };
 
-const struct format_type *const format_types[] = { &csv, &tsv, &ndjson, &json, &xml, NULL };
+static const struct format_type parquet = {
+	.name = "parquet",
+	.suffix = "parquet",
+	.media = "application/vnd.apache.parquet",
+	.accept = "application/vnd.apache.parquet",
+	.traits = FORMAT_COLUMNAR,
+	.families = FAMILY_PARQUET,
+	.new = parquet_new,
+	.written = parquet_written,
+};
+
+const struct format_type *const format_types[] = { &csv, &tsv, &ndjson, &json, &xml, &parquet,
+	NULL };
 
 const struct format_type *format_by_suffix(const char *suffix)
 {

@@ -17,4 +17,8 @@ struct format_written json_written(const struct field *field, const struct forma
 struct format *xml_new(struct sink *out, const struct format_options *options);
 struct format_written xml_written(const struct field *field, const struct format_options *options);
 
+struct format *parquet_new(struct sink *out, const struct format_options *options);
+struct format_written parquet_written(
+	const struct field *field, const struct format_options *options);
+
 #endif

@@ -1,9 +1,22 @@
 #include "lib/format/options.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_WORD, KIND_DELIMITER, KIND_QUOTE, KIND_DECIMAL, KIND_NULL, KIND_NAME, KIND_ZONE };
+#include "lib/format/parquet/codec.h"
+
+enum kind {
+	KIND_WORD,
+	KIND_DELIMITER,
+	KIND_QUOTE,
+	KIND_DECIMAL,
+	KIND_NULL,
+	KIND_NAME,
+	KIND_ZONE,
+	KIND_INTEGER
+};
 
 enum { NULL_MAX = 32, NAME_MAX_LEN = 128 };
 
@@ -45,6 +58,20 @@ const struct format_option format_option_table[] = {
 
 	{ "root", NULL, FAMILY_XML, NULL, "name of the document's element", KIND_NAME, AT(root) },
 	{ "row", NULL, FAMILY_XML, NULL, "name of a row's element", KIND_NAME, AT(row) },
+
+	{ "codec", NULL, FAMILY_PARQUET, "none,snappy,zstd,gzip", "how pages are compressed", KIND_WORD,
+		AT(codec) },
+	{ "level", NULL, FAMILY_PARQUET, NULL, "how hard the codec tries: 1 to 9 of gzip, 1 to 19 of zstd",
+		KIND_INTEGER, AT(level) },
+	{ "row_group_rows", NULL, FAMILY_PARQUET, NULL, "rows of a row group, at most", KIND_INTEGER,
+		AT(row_group_rows) },
+	{ "row_group_bytes", NULL, FAMILY_PARQUET, NULL, "compressed bytes of a row group, about",
+		KIND_INTEGER, AT(row_group_bytes) },
+	{ "dictionary", NULL, FAMILY_PARQUET, BOOL, "dictionaries, where they make a column smaller",
+		KIND_WORD, AT(dictionary) },
+	{ "statistics", NULL, FAMILY_PARQUET, BOOL, "least and greatest values, by which readers skip",
+		KIND_WORD, AT(statistics) },
+	{ "page_version", NULL, FAMILY_PARQUET, "1,2", "of data pages", KIND_WORD, AT(page_version) },
 
 	{ "tz", NULL, FAMILY_TEXT, NULL,
 		"time zone of timestamptz: a name such as Europe/Berlin, or an offset such as +05:30",
@@ -96,10 +123,27 @@ static const struct format_options dialects[] = {
 		.null_text = "\\N" },
 };
 
+/* What an integer may be. */
+static const struct range {
+	uint16_t at;
+	int64_t least, most;
+} ranges[] = {
+	{ AT(level), 1, 19 },
+	{ AT(row_group_rows), 1, 10 * 1000 * 1000 },
+	{ AT(row_group_bytes), 64 * 1024, 256 * 1024 * 1024 },
+};
+
+/* Of Parquet: row groups of the usual size, in memory that a worker can spare. */
+enum { ROW_GROUP_ROWS = 122880, ROW_GROUP_BYTES = 32 * 1024 * 1024 };
+
 void format_options_init(struct format_options *o, uint8_t dialect)
 {
 	*o = dialects[dialect];
 	o->dialect = dialect;
+	o->codec = (uint8_t)codec_default();
+	o->dictionary = o->statistics = true;
+	o->row_group_rows = ROW_GROUP_ROWS;
+	o->row_group_bytes = ROW_GROUP_BYTES;
 }
 
 void format_options_free(struct format_options *o)
@@ -184,6 +228,24 @@ static int read_name(const struct format_option *option, const char *value, stru
 	return 0;
 }
 
+static int read_integer(
+	const struct format_option *option, const char *value, int64_t *to, struct err *e)
+{
+	const struct range *r = ranges;
+	char *end;
+
+	while (r->at != option->at)
+		r++;
+	errno = 0;
+	long long v = strtoll(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || errno || v < r->least || v > r->most)
+		return err_set(e, ERR_BAD_REQUEST, "%s must be a whole number from %lld to %lld",
+			option->name, (long long)r->least, (long long)r->most);
+	*to = v;
+	return 0;
+}
+
 static int read_option(struct format_options *o, const struct format_option *option,
 	const char *value, struct arena *a, struct err *e)
 {
@@ -196,6 +258,7 @@ static int read_option(struct format_options *o, const struct format_option *opt
 	case KIND_DECIMAL: return read_decimal(option, value, to, e);
 	case KIND_NULL: return read_null(option, value, a, to, e);
 	case KIND_NAME: return read_name(option, value, a, to, e);
+	case KIND_INTEGER: return read_integer(option, value, to, e);
 	case KIND_ZONE: o->zone = zone_open(value, e); return o->zone ? 0 : -1;
 	}
 	return 0;
@@ -221,6 +284,21 @@ static int check_delimited(const struct format_options *o, bool is_tsv, struct e
 	if (!o->quote && strcmp(o->null_text, "\\N") != 0)
 		return err_set(e, ERR_BAD_REQUEST,
 			"quote=none needs null=\\N: a value could read as any other");
+	return 0;
+}
+
+static int check_parquet(const struct format_options *o, struct err *e)
+{
+	int most = codec_level_most(o->codec);
+
+	if (!codec_is_built(o->codec))
+		return err_set(e, ERR_BAD_REQUEST, "codec=%s is not part of this installation",
+			codec_name(o->codec));
+	if (o->level && !most)
+		return err_set(e, ERR_BAD_REQUEST, "codec=%s has no level", codec_name(o->codec));
+	if (o->level > most)
+		return err_set(
+			e, ERR_BAD_REQUEST, "level must be a whole number from 1 to %d", most);
 	return 0;
 }
 
@@ -279,5 +357,7 @@ int format_options_read(struct format_options *o, unsigned families, format_opti
 		if (read_option(o, option, value, a, e) < 0)
 			return -1;
 	}
+	if (families & FAMILY_PARQUET)
+		return check_parquet(o, e);
 	return families & FAMILY_DELIMITED ? check_delimited(o, is_tsv, e) : 0;
 }

@@ -21,6 +21,7 @@ enum format_family {
 	FAMILY_DELIMITED = 1, /* CSV, TSV */
 	FAMILY_JSON = 2,
 	FAMILY_XML = 4,
+	FAMILY_PARQUET = 16,
 	FAMILY_TEXT = FAMILY_DELIMITED | FAMILY_JSON | FAMILY_XML
 };
 
@@ -43,6 +44,7 @@ enum { DECIMAL_NUMBER, DECIMAL_STRING };
 enum { NAN_NULL, NAN_STRING };
 enum { NULLS_KEEP, NULLS_OMIT };
 enum { BINARY_BASE64, BINARY_HEX };
+enum { PAGE_VERSION_1, PAGE_VERSION_2 };
 
 struct format_options {
 	/* FAMILY_DELIMITED */
@@ -71,6 +73,15 @@ struct format_options {
 	const char *root;
 	const char *row;
 	const char *table; /* the root's `name`: of what is exported, no option; or NULL */
+
+	/* FAMILY_PARQUET */
+	uint8_t codec;           /* enum codec_kind */
+	uint8_t dictionary;      /* bool */
+	uint8_t statistics;      /* bool: bounds of values, and the page index */
+	uint8_t page_version;    /* PAGE_VERSION_* */
+	int64_t level;           /* of the codec; 0: its own default */
+	int64_t row_group_rows;  /* a row group ends at the first of the two */
+	int64_t row_group_bytes; /* compressed, about */
 
 	/* FAMILY_TEXT */
 	struct zone *zone; /* of timestamptz; NULL: UTC */

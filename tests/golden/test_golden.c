@@ -176,6 +176,8 @@ static void golden(void **s)
 {
 	(void)s;
 	for (const struct format_type *const *t = format_types; *t; t++) {
+		if ((*t)->families & FAMILY_PARQUET)
+			continue; /* what it is compressed to is its libraries' */
 		struct memory_sink *m = memory_sink_new();
 
 		format_all((*t)->new (&m->base, NULL));

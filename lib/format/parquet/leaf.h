@@ -1,0 +1,66 @@
+/*
+ * Leaf: a column as Parquet has it: physical type, logical type, and whether it may be NULL
+ * (https://github.com/apache/parquet-format/blob/master/LogicalTypes.md).
+ *
+ * Whatever its type, a value is handled as one of two kinds until it is encoded:
+ *	number  an int64: integers of every width, bool as 0 and 1, the bits of a float (32 or 64)
+ *	bytes   a run of bytes; of LEAF_FIXED 16 of them
+ */
+#ifndef SLUICE_FORMAT_PARQUET_LEAF_H
+#define SLUICE_FORMAT_PARQUET_LEAF_H
+
+#include "lib/format/format.h"
+#include "lib/format/parquet/thrift.h"
+
+/* parquet.thrift's Type. */
+enum leaf_type {
+	LEAF_BOOLEAN = 0,
+	LEAF_INT32 = 1,
+	LEAF_INT64 = 2,
+	LEAF_FLOAT = 4,
+	LEAF_DOUBLE = 5,
+	LEAF_BYTE_ARRAY = 6,
+	LEAF_FIXED = 7
+};
+
+enum { LEAF_FIXED_LEN = 16 };
+
+/* What of two values is the smaller. */
+enum leaf_order {
+	LEAF_SIGNED,    /* numbers */
+	LEAF_FLOATING,  /* numbers: the bits of a float or double */
+	LEAF_BYTES,     /* byte by byte, unsigned */
+	LEAF_BIG_ENDIAN /* LEAF_FIXED: a two's complement */
+};
+
+struct leaf {
+	const struct field *field; /* borrowed */
+	enum leaf_type type;
+	enum leaf_order order;
+	bool is_bytes;    /* else numbers */
+	bool is_optional; /* has definition levels */
+	bool is_text;     /* UTF-8 */
+};
+
+void leaf_init(struct leaf *l, const struct field *f);
+
+/* The SchemaElement. */
+void leaf_put_schema(const struct leaf *l, struct thrift *t);
+
+/* How a column is written, for format_type.written. */
+struct format_written leaf_written(const struct field *f);
+
+/* Bytes of a value in plain encoding; 0: of its own length, or bits. */
+static inline size_t leaf_width(const struct leaf *l)
+{
+	switch (l->type) {
+	case LEAF_INT32:
+	case LEAF_FLOAT: return 4;
+	case LEAF_INT64:
+	case LEAF_DOUBLE: return 8;
+	case LEAF_FIXED: return LEAF_FIXED_LEN;
+	default: return 0;
+	}
+}
+
+#endif
