@@ -22,11 +22,11 @@ FIRST_BYTES, HEALTHS, SLOW = 20, 200, 8
 
 # ---- memory
 
-def serve_alone(bench, table):
+def serve_alone(bench, table, suffix="csv"):
     """A pool of one new worker sends the table: (most ever resident, most private while and after), KiB."""
     with bench.new_site((1, 1)) as site:
         pid, = site.workers("stream")
-        popen = subprocess.Popen(servers.curl(f"{site.url}/api/v1/tables/{table}/rows.csv", bench.token))
+        popen = subprocess.Popen(servers.curl(f"{site.url}/api/v1/tables/{table}/rows.{suffix}", bench.token))
         private = 0
         try:
             while popen.poll() is None:
