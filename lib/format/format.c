@@ -60,6 +60,28 @@ static const struct format_type xml = {
 	.written = xml_written,
 };
 
+static const struct format_type arrow = {
+	.name = "arrow",
+	.suffix = "arrow",
+	.media = "application/vnd.apache.arrow.file",
+	.accept = "application/vnd.apache.arrow.file",
+	.traits = FORMAT_COLUMNAR,
+	.families = FAMILY_ARROW,
+	.new = arrow_new,
+	.written = arrow_written,
+};
+
+static const struct format_type arrows = {
+	.name = "arrows",
+	.suffix = "arrows",
+	.media = "application/vnd.apache.arrow.stream",
+	.accept = "application/vnd.apache.arrow.stream",
+	.traits = FORMAT_COLUMNAR,
+	.families = FAMILY_ARROW,
+	.new = arrows_new,
+	.written = arrow_written,
+};
+
 static const struct format_type parquet = {
 	.name = "parquet",
 	.suffix = "parquet",
@@ -72,7 +94,7 @@ static const struct format_type parquet = {
 };
 
 const struct format_type *const format_types[] = { &csv, &tsv, &ndjson, &json, &xml, &parquet,
-	NULL };
+	&arrow, &arrows, NULL };
 
 const struct format_type *format_by_suffix(const char *suffix)
 {

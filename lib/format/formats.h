@@ -17,6 +17,11 @@ struct format_written json_written(const struct field *field, const struct forma
 struct format *xml_new(struct sink *out, const struct format_options *options);
 struct format_written xml_written(const struct field *field, const struct format_options *options);
 
+struct format *arrow_new(struct sink *out, const struct format_options *options);
+struct format *arrows_new(struct sink *out, const struct format_options *options);
+struct format_written arrow_written(
+	const struct field *field, const struct format_options *options);
+
 struct format *parquet_new(struct sink *out, const struct format_options *options);
 struct format_written parquet_written(
 	const struct field *field, const struct format_options *options);

@@ -73,7 +73,7 @@ const struct format_option format_option_table[] = {
 		KIND_WORD, AT(statistics) },
 	{ "page_version", NULL, FAMILY_PARQUET, "1,2", "of data pages", KIND_WORD, AT(page_version) },
 
-	{ "tz", NULL, FAMILY_TEXT, NULL,
+	{ "tz", NULL, FAMILY_TEXT | FAMILY_ARROW, NULL,
 		"time zone of timestamptz: a name such as Europe/Berlin, or an offset such as +05:30",
 		KIND_ZONE, AT(zone) },
 	{ .name = NULL },

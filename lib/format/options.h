@@ -21,6 +21,7 @@ enum format_family {
 	FAMILY_DELIMITED = 1, /* CSV, TSV */
 	FAMILY_JSON = 2,
 	FAMILY_XML = 4,
+	FAMILY_ARROW = 8,
 	FAMILY_PARQUET = 16,
 	FAMILY_TEXT = FAMILY_DELIMITED | FAMILY_JSON | FAMILY_XML
 };
@@ -83,7 +84,7 @@ struct format_options {
 	int64_t row_group_rows;  /* a row group ends at the first of the two */
 	int64_t row_group_bytes; /* compressed, about */
 
-	/* FAMILY_TEXT */
+	/* FAMILY_TEXT, FAMILY_ARROW */
 	struct zone *zone; /* of timestamptz; NULL: UTC */
 };
 

@@ -30,6 +30,7 @@ struct slot {
 struct zone {
 	bool is_fixed;
 	int minutes; /* of a fixed one */
+	char name[NAME_MAX_LEN + 1];
 	struct slot slots[SLOTS];
 };
 
@@ -105,7 +106,17 @@ struct zone *zone_open(const char *name, struct err *e)
 
 	z->is_fixed = is_fixed;
 	z->minutes = minutes;
+	if (is_fixed)
+		snprintf(z->name, sizeof z->name, "%c%02d:%02d", *name, abs(minutes) / 60,
+			abs(minutes) % 60);
+	else
+		snprintf(z->name, sizeof z->name, "%s", name);
 	return z;
+}
+
+const char *zone_name(const struct zone *z)
+{
+	return z->name;
 }
 
 void zone_close(struct zone *z)

@@ -19,6 +19,9 @@ struct zone;
 struct zone *zone_open(const char *name, struct err *e);
 void zone_close(struct zone *z);
 
+/* As Arrow has it: the database's name, or an offset as +05:30. Lives as long as the zone. */
+const char *zone_name(const struct zone *z);
+
 /* Minutes east of UTC at that many seconds since 1970-01-01T00:00:00Z. Where an offset has seconds
  * (before zones were made), the whole minutes of it towards minus infinity: with them the instant
  * is still told exactly. */

@@ -23,7 +23,7 @@ static void put_field(struct buf *b, const struct field *f)
 	else
 		buf_putc(b, '-');
 	buf_printf(b, " %s ", f->nullable ? "null" : "notnull");
-	put_counted(b, f->source_type);
+	put_counted(b, f->source_type ? f->source_type : "");
 	buf_putc(b, '\n');
 }
 

@@ -69,7 +69,7 @@ struct field {
 	uint8_t json;            /* TYPE_JSON: enum json_kind */
 	int16_t precision;       /* TYPE_DECIMAL128 */
 	int16_t scale;           /* TYPE_DECIMAL128 */
-	const char *source_type; /* the source's own name, "numeric(12,2)" */
+	const char *source_type; /* the source's own name, "numeric(12,2)"; NULL: it has none */
 };
 
 struct schema {

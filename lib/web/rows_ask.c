@@ -143,7 +143,8 @@ static int ask_compression(struct request *rq, struct rows_ask *ask, struct err 
 	if (ask_file(rq, ask, e) < 0)
 		return -1;
 	if (ask->file && !(ask->format->traits & FORMAT_ENCODABLE))
-		return err_set(e, ERR_BAD_REQUEST, "%s is compressed already", ask->format->name);
+		return err_set(
+			e, ERR_BAD_REQUEST, "%s is not compressed as a whole", ask->format->name);
 	ask->may_code = !ask->file && ask->format->traits & FORMAT_ENCODABLE;
 	if (ask->may_code &&
 		coding_choose(request_env(rq, "HTTP_ACCEPT_ENCODING"), &ask->coding, e) < 0)

@@ -73,7 +73,8 @@ def test_what_cannot_be_had_is_406_with_the_list(get):
         said = problem.check(get(ROWS, headers={"Accept": accept}), 406)
         assert {one["suffix"]: one["mediaType"] for one in said["formats"]} == {
             "csv": "text/csv", "tsv": "text/tab-separated-values", "json": "application/json",
-            "ndjson": "application/x-ndjson", "xml": "application/xml"}, accept
+            "ndjson": "application/x-ndjson", "xml": "application/xml", "parquet": "application/vnd.apache.parquet",
+            "arrow": "application/vnd.apache.arrow.file", "arrows": "application/vnd.apache.arrow.stream"}, accept
 
 
 def test_the_suffix_wins(get):

@@ -15,7 +15,8 @@ PAGE = os.path.join(SOURCE, "docs", "types.md")
 TYPES = ["PostgreSQL", "value", "schema", "CSV, TSV", "JSON", "XML", "not exact"]
 OPTIONS = ["asked for", "PostgreSQL", "value", "written", "not exact"]
 NAMES = ["column", "CSV, TSV", "JSON", "XML"]
-FORMATS = {"CSV": ("csv", "tsv"), "JSON": ("ndjson", "json"), "XML": ("xml",)}
+BINARY = ["schema", "Arrow"]
+FORMATS = {"CSV": ("csv", "tsv"), "JSON": ("ndjson", "json"), "XML": ("xml",), "Arrow": ("arrow", "arrows")}
 
 # What kind of type a column's is: the name of a base type, "enum", "composite", "domain of …", "array of …".
 KIND = """
@@ -166,7 +167,7 @@ def site(fleet, postgres, page):
 
 def not_exact(cell, letters):
     """{format: what is lost} of "CSV a, JSON b"."""
-    said = dict.fromkeys(["csv", "tsv", "ndjson", "json", "xml"])
+    said = dict.fromkeys(sum(FORMATS.values(), ()))
     for part in filter(None, cell.split(", ")):
         name, letter = part.split(" ")
         said |= dict.fromkeys(FORMATS[name], letters[letter])
@@ -189,6 +190,15 @@ def test_every_type(site, token, postgres, page):
     said = [(code(row[2]), code(row[3]), code(row[4]), code(row[5]), not_exact(row[6], notes(page))) for row in rows]
     for row, is_written, is_said in zip(rows, found, said, strict=True):
         assert is_written == is_said, row[:2]
+
+
+def test_binary_types(site, token, postgres, page):
+    """Of every type of the schema; arrow and arrows have the same."""
+    columns = [(code(row[0]), code(row[1])) for row in rows_of(page, TYPES)]
+    written = [(column["type"], column["written"])
+               for column in Written(site, token, postgres, "types", columns).schema()]
+    assert {(its, how["arrow"]["type"]) for its, how in written} == {tuple(map(code, row)) for row in rows_of(page, BINARY)}
+    assert all(how["arrow"] == how["arrows"] for _, how in written)
 
 
 def test_options(site, token, postgres, page):
@@ -229,7 +239,7 @@ def test_every_note_is_needed(page):
 
 
 def test_the_tables_are_all_walked(page):
-    assert all(header in (TYPES, OPTIONS, NAMES) for header, _ in tables(page))
+    assert all(header in (TYPES, OPTIONS, NAMES, BINARY) for header, _ in tables(page))
 
 
 def kinds(postgres, schema, types):

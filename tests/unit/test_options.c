@@ -144,7 +144,7 @@ static void other_formats(void **s)
 {
 	(void)s;
 	for (const struct format_option *option = format_option_table; option->name; option++)
-		for (unsigned family = FAMILY_DELIMITED; family <= FAMILY_XML; family *= 2) {
+		for (unsigned family = FAMILY_DELIMITED; family <= FAMILY_ARROW; family *= 2) {
 			const char *pairs[] = { option->name, "", NULL };
 
 			if (option->families & family || strcmp(option->name, "decimal") == 0)
