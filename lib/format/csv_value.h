@@ -19,22 +19,14 @@ static inline bool csv_value_is_text(const struct format_options *o)
 	       o->boolean == BOOLEAN_WORDS && !o->zone;
 }
 
-/* RFC 3339 with a space for the T and without the offset; what stands behind it, " BC", stays. */
+/* RFC 3339 with a space for the T; infinity has none. */
 static inline char *csv_sql_timestamp(char *text, char *end)
 {
 	char *t = memchr(text, 'T', (size_t)(end - text));
 
-	if (!t)
-		return end; /* infinity */
-	*t++ = ' ';
-	char *zone = t, *behind;
-
-	while (zone < end && *zone != 'Z' && *zone != '+' && *zone != '-' && *zone != ' ')
-		zone++;
-	for (behind = zone; behind < end && *behind != ' ';)
-		behind++;
-	memmove(zone, behind, (size_t)(end - behind));
-	return zone + (end - behind);
+	if (t)
+		*t = ' ';
+	return end;
 }
 
 static inline char *csv_spell(
@@ -58,8 +50,10 @@ static inline char *csv_spell(
 		end = text_timestamp(out, COLUMN_VALUE(c, int64_t, row));
 		return o->timestamp == TIMESTAMP_SQL ? csv_sql_timestamp(out, end) : end;
 	case TYPE_TIMESTAMPTZ:
-		end = text_timestamptz_in(out, COLUMN_VALUE(c, int64_t, row), o->zone);
-		return o->timestamp == TIMESTAMP_SQL ? csv_sql_timestamp(out, end) : end;
+		if (o->timestamp == TIMESTAMP_RFC3339)
+			return text_timestamptz_in(out, COLUMN_VALUE(c, int64_t, row), o->zone);
+		end = text_local_time(out, COLUMN_VALUE(c, int64_t, row), o->zone);
+		return csv_sql_timestamp(out, end);
 	default: break;
 	}
 	return text_value(out, c, row, scale);

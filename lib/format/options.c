@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/format/name_list.h"
 #include "lib/format/parquet/codec.h"
 
 enum kind {
@@ -15,10 +16,11 @@ enum kind {
 	KIND_NULL,
 	KIND_NAME,
 	KIND_ZONE,
-	KIND_INTEGER
+	KIND_INTEGER,
+	KIND_NAMES
 };
 
-enum { NULL_MAX = 32, NAME_MAX_LEN = 128 };
+enum { NULL_MAX = 32, NAME_MAX_LEN = 128, NAMES_MAX_LEN = 4096 };
 
 #define AT(field) offsetof(struct format_options, field)
 #define BOOL      "false,true"
@@ -71,6 +73,8 @@ const struct format_option format_option_table[] = {
 		KIND_WORD, AT(dictionary) },
 	{ "statistics", NULL, FAMILY_PARQUET, BOOL, "least and greatest values, by which readers skip",
 		KIND_WORD, AT(statistics) },
+	{ "bloom", NULL, FAMILY_PARQUET, NULL, "columns with a bloom filter, separated by commas", KIND_NAMES,
+		AT(bloom) },
 	{ "page_version", NULL, FAMILY_PARQUET, "1,2", "of data pages", KIND_WORD, AT(page_version) },
 
 	{ "tz", NULL, FAMILY_TEXT | FAMILY_ARROW, NULL,
@@ -228,6 +232,22 @@ static int read_name(const struct format_option *option, const char *value, stru
 	return 0;
 }
 
+static int read_names(const struct format_option *option, const char *value, struct arena *a,
+	const char **to, struct err *e)
+{
+	const char *p = value;
+	struct buf name = { 0 };
+	int n = 0, got;
+
+	while ((got = name_list_next(&p, &name)) > 0)
+		n++;
+	buf_free(&name);
+	if (!n || got < 0 || strlen(value) > NAMES_MAX_LEN)
+		return must_be(option, "names of columns, separated by commas", e);
+	*to = arena_strdup(a, value);
+	return 0;
+}
+
 static int read_integer(
 	const struct format_option *option, const char *value, int64_t *to, struct err *e)
 {
@@ -246,6 +266,13 @@ static int read_integer(
 	return 0;
 }
 
+/* In a query a plus sign that is not encoded is a space. */
+static int read_zone(const char *value, struct arena *a, struct zone **to, struct err *e)
+{
+	*to = zone_open(*value == ' ' ? arena_printf(a, "+%s", value + 1) : value, e);
+	return *to ? 0 : -1;
+}
+
 static int read_option(struct format_options *o, const struct format_option *option,
 	const char *value, struct arena *a, struct err *e)
 {
@@ -259,7 +286,8 @@ static int read_option(struct format_options *o, const struct format_option *opt
 	case KIND_NULL: return read_null(option, value, a, to, e);
 	case KIND_NAME: return read_name(option, value, a, to, e);
 	case KIND_INTEGER: return read_integer(option, value, to, e);
-	case KIND_ZONE: o->zone = zone_open(value, e); return o->zone ? 0 : -1;
+	case KIND_NAMES: return read_names(option, value, a, to, e);
+	case KIND_ZONE: return read_zone(value, a, &o->zone, e);
 	}
 	return 0;
 }
@@ -281,6 +309,10 @@ static int check_delimited(const struct format_options *o, bool is_tsv, struct e
 	if (strchr(o->null_text, o->delimiter) || (o->quote && strchr(o->null_text, o->quote)))
 		return err_set(
 			e, ERR_BAD_REQUEST, "null must hold neither the delimiter nor the quote");
+	if (o->escape == ESCAPE_BACKSLASH && strchr(o->null_text, '\\') &&
+		strcmp(o->null_text, "\\N") != 0)
+		return err_set(e, ERR_BAD_REQUEST,
+			"escape=backslash takes no other backslash in null than \\N");
 	if (!o->quote && strcmp(o->null_text, "\\N") != 0)
 		return err_set(e, ERR_BAD_REQUEST,
 			"quote=none needs null=\\N: a value could read as any other");
@@ -348,6 +380,9 @@ int format_options_read(struct format_options *o, unsigned families, format_opti
 
 		if (!value)
 			continue;
+		if (option->alias && get(from, option->alias) && get(from, option->name))
+			return err_set(e, ERR_BAD_REQUEST, "%s and %s are the same option",
+				option->name, option->alias);
 		if (!(option->families & families)) {
 			if (is_taken(option->name, families))
 				continue;

@@ -251,6 +251,23 @@ char *text_timestamptz(char *out, int64_t v)
 }
 
 /* Shifted as days and a rest: near its ends a 64-bit count of microseconds could not be. */
+static void shift_moment(struct moment *m, int seconds)
+{
+	m->us += seconds * US_PER_SECOND;
+	if (m->us < 0) {
+		m->us += US_PER_DAY;
+		m->days--;
+	} else if (m->us >= US_PER_DAY) {
+		m->us -= US_PER_DAY;
+		m->days++;
+	}
+}
+
+static int64_t unix_seconds(const struct moment *m)
+{
+	return m->days * 86400 + m->us / US_PER_SECOND;
+}
+
 char *text_timestamptz_in(char *out, int64_t v, struct zone *zone)
 {
 	bool is_bc;
@@ -258,22 +275,28 @@ char *text_timestamptz_in(char *out, int64_t v, struct zone *zone)
 	if (!zone || v == TIMESTAMP_INFINITY || v == TIMESTAMP_NEGATIVE_INFINITY)
 		return text_timestamptz(out, v);
 	struct moment m = split_timestamp(v);
-	int minutes = zone_minutes(zone, m.days * 86400 + m.us / US_PER_SECOND);
+	int minutes = zone_minutes(zone, unix_seconds(&m));
 	unsigned offset = (unsigned)(minutes < 0 ? -minutes : minutes);
 
-	m.us += minutes * 60 * US_PER_SECOND;
-	if (m.us < 0) {
-		m.us += US_PER_DAY;
-		m.days--;
-	} else if (m.us >= US_PER_DAY) {
-		m.us -= US_PER_DAY;
-		m.days++;
-	}
+	shift_moment(&m, minutes * 60);
 	out = put_moment(out, &m, &is_bc);
 	*out++ = minutes < 0 ? '-' : '+';
 	out = put_pair(out, offset / 60);
 	*out++ = ':';
 	out = put_pair(out, offset % 60);
+	return is_bc ? PUT(out, " BC") : out;
+}
+
+char *text_local_time(char *out, int64_t v, struct zone *zone)
+{
+	bool is_bc;
+
+	if (!zone || v == TIMESTAMP_INFINITY || v == TIMESTAMP_NEGATIVE_INFINITY)
+		return text_timestamp(out, v);
+	struct moment m = split_timestamp(v);
+
+	shift_moment(&m, zone_seconds(zone, unix_seconds(&m)));
+	out = put_moment(out, &m, &is_bc);
 	return is_bc ? PUT(out, " BC") : out;
 }
 

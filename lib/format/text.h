@@ -65,6 +65,10 @@ char *text_timestamptz(char *out, int64_t v);
  * above. zone NULL: text_timestamptz. Room: TEXT_TIMESTAMP. */
 char *text_timestamptz_in(char *out, int64_t v, struct zone *zone);
 
+/* The same clock without its offset, to the second where that was none of whole minutes. zone NULL:
+ * that of UTC. */
+char *text_local_time(char *out, int64_t v, struct zone *zone);
+
 /* P1Y2M-3DT4H5M6.7S, PT0S: a sign of its own for each part. */
 char *text_interval(char *out, const struct interval *v);
 

@@ -23,13 +23,13 @@ enum {
 };
 
 struct slot {
-	int32_t day; /* since 1970; 0: empty */
-	int32_t minutes;
+	int32_t day;     /* since 1970; 0: empty */
+	int32_t seconds; /* east of UTC */
 };
 
 struct zone {
 	bool is_fixed;
-	int minutes; /* of a fixed one */
+	int seconds; /* of a fixed one */
 	char name[NAME_MAX_LEN + 1];
 	struct slot slots[SLOTS];
 };
@@ -105,7 +105,7 @@ struct zone *zone_open(const char *name, struct err *e)
 	struct zone *z = mem_zero(1, sizeof *z);
 
 	z->is_fixed = is_fixed;
-	z->minutes = minutes;
+	z->seconds = minutes * 60;
 	if (is_fixed)
 		snprintf(z->name, sizeof z->name, "%c%02d:%02d", *name, abs(minutes) / 60,
 			abs(minutes) % 60);
@@ -132,33 +132,36 @@ void zone_close(struct zone *z)
 }
 
 /* 0 in a year that no int can count: 2^31 and beyond. */
-static int ask_minutes(int64_t unix_s)
+static int ask_seconds(int64_t unix_s)
 {
 	time_t t = unix_s;
 	struct tm tm;
 
-	if (!localtime_r(&t, &tm))
-		return 0;
-	long s = tm.tm_gmtoff;
-
-	return (int)(s >= 0 ? s / 60 : -((59 - s) / 60));
+	return localtime_r(&t, &tm) ? (int)tm.tm_gmtoff : 0;
 }
 
-int zone_minutes(struct zone *z, int64_t unix_s)
+int zone_seconds(struct zone *z, int64_t unix_s)
 {
 	if (z->is_fixed)
-		return z->minutes;
+		return z->seconds;
 	if (unix_s < MODERN_S || unix_s >= (int64_t)INT32_MAX * DAY_S)
-		return ask_minutes(unix_s);
+		return ask_seconds(unix_s);
 	int32_t day = (int32_t)(unix_s / DAY_S);
 	struct slot *slot = &z->slots[day % SLOTS];
 
 	if (slot->day == day)
-		return slot->minutes;
-	int minutes = ask_minutes((int64_t)day * DAY_S);
+		return slot->seconds;
+	int seconds = ask_seconds((int64_t)day * DAY_S);
 
-	if (minutes != ask_minutes(((int64_t)day + 1) * DAY_S))
-		return ask_minutes(unix_s);
-	*slot = (struct slot){ day, minutes };
-	return minutes;
+	if (seconds != ask_seconds(((int64_t)day + 1) * DAY_S))
+		return ask_seconds(unix_s);
+	*slot = (struct slot){ day, seconds };
+	return seconds;
+}
+
+int zone_minutes(struct zone *z, int64_t unix_s)
+{
+	int s = zone_seconds(z, unix_s);
+
+	return s >= 0 ? s / 60 : -((59 - s) / 60);
 }

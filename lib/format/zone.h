@@ -22,9 +22,11 @@ void zone_close(struct zone *z);
 /* As Arrow has it: the database's name, or an offset as +05:30. Lives as long as the zone. */
 const char *zone_name(const struct zone *z);
 
-/* Minutes east of UTC at that many seconds since 1970-01-01T00:00:00Z. Where an offset has seconds
- * (before zones were made), the whole minutes of it towards minus infinity: with them the instant
- * is still told exactly. */
+/* Seconds east of UTC at that many seconds since 1970-01-01T00:00:00Z: what clocks showed. */
+int zone_seconds(struct zone *z, int64_t unix_s);
+
+/* In whole minutes, as RFC 3339 has offsets. Where one has seconds (before zones were made), towards
+ * minus infinity: beside the clock that belongs to it the instant is still told exactly. */
 int zone_minutes(struct zone *z, int64_t unix_s);
 
 #endif

@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
@@ -85,19 +86,45 @@ static PGresult *answer(struct metadata *m)
 	}
 }
 
+/* What the connection's error says to the log, under words that tell it from the data's database. */
+static int unreachable(struct err *e)
+{
+	struct err found = *e;
+
+	err_set(e, ERR_UNAVAILABLE, "the metadata database cannot be reached");
+	return err_cause(e, "metadata: %s", found.cause);
+}
+
+static bool is_outdated(const PGresult *r)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+
+	/* no such schema, table or column */
+	return state &&
+	       (!strcmp(state, "3F000") || !strcmp(state, "42P01") || !strcmp(state, "42703"));
+}
+
 static int connect_store(struct metadata *m, struct err *e)
 {
-	/* An outcome lost to a crash of the server is no worse than one lost with the process. */
-	static const char setup[] = "SET statement_timeout = '10s'; SET synchronous_commit = off";
+	/* An outcome lost to a crash of the server is no worse than one lost with the process. The last statement
+	 * asks for what the newest migration has made. */
+	static const char setup[] = "SET statement_timeout = '10s'; SET synchronous_commit = off;"
+				    " SELECT lossy FROM sluice.outcomes WHERE false AND EXISTS "
+				    "(SELECT FROM sluice.schemas)";
 
 	metadata_disconnect(m);
 	m->conn = postgres_connect(m->db, -1, e);
 	m->lost_us = m->conn ? 0 : clock_monotonic_us();
 	if (!m->conn)
-		return -1;
+		return unreachable(e);
 	PGresult *r = PQsendQuery(m->conn, setup) ? answer(m) : NULL;
-	int status = PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : failed(m, r, e);
+	int status = PQresultStatus(r) == PGRES_TUPLES_OK ? 0 : failed(m, r, e);
 
+	if (status < 0 && is_outdated(r)) {
+		err_set(e, ERR_UNAVAILABLE,
+			"the metadata database is not ready for this version: run sluice migrate");
+		err_cause(e, "metadata: %s", PQerrorMessage(m->conn));
+	}
 	PQclear(r);
 	if (status < 0)
 		metadata_disconnect(m);

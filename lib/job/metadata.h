@@ -1,7 +1,7 @@
 /*
  * Metadata: a process's connection with the metadata database (etc/schema/), shared by what is kept there.
  *
- * Connected when first used, and again when it has died. The lock of a running export is the session's (outcome.h).
+ * Connected when first used, and again when it has died; refused while its schema lacks what this version needs. The lock of a running export is the session's (outcome.h).
  */
 #ifndef SLUICE_JOB_METADATA_H
 #define SLUICE_JOB_METADATA_H

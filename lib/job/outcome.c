@@ -113,12 +113,17 @@ int outcome_end(struct outcome_store *o, const struct outcome_end *end, struct e
 		end->sha256, end->err ? buf_str(&problem) : NULL, end->fingerprint, end->lossy };
 	PGresult *r = metadata_run(o->metadata, sql, params, 8, e);
 
+	if (!r) {
+		/* The lock ends with its session: what cannot be noted must not read as running. */
+		metadata_disconnect(o->metadata);
+		r = metadata_run(o->metadata, sql, params, 8, e);
+		metadata_disconnect(o->metadata);
+	} else {
+		unlock(o);
+	}
 	buf_free(&problem);
 	PQclear(r);
-	if (!r)
-		return -1;
-	unlock(o);
-	return 0;
+	return r ? 0 : -1;
 }
 
 /* The outcome's JSON and whether its process has died; NULL on failure, no row when there is none. */

@@ -57,8 +57,31 @@ static void put_count(struct response *rs, const struct rows_ask *ask, const str
 		ask->count == COUNT_EXACT ? "exact" : "planned");
 }
 
-static void put_headers(
-	struct response *rs, const struct rows_ask *ask, const struct rows_plan *plan)
+/* A client that follows the links would take a page without one for the last. */
+static int put_page_headers(struct response *rs, const struct rows_ask *ask,
+	const struct rows_plan *plan, struct err *e)
+{
+	if (!ask->paged)
+		return 0;
+	response_header(rs, "X-Page-Number", "%lld", (long long)ask->page);
+	response_header(rs, "X-Total-Pages", "%lld", (long long)ask->total_pages);
+	response_header(rs, "Sluice-Bounds", "%s", plan->bounds_token);
+	if (ask->page == ask->total_pages)
+		return 0;
+	const char *next = page_link(rs->request, ask->page + 1, plan->bounds_token);
+
+	if (strlen(next) > LINK_MAX)
+		return err_set(e, ERR_BAD_REQUEST,
+			"the link to the next page would be longer than a header may be (%d "
+			"bytes); "
+			"ask for fewer columns at a time",
+			LINK_MAX);
+	response_header(rs, "Link", "<%s>; rel=\"next\"", next);
+	return 0;
+}
+
+static int put_headers(struct response *rs, const struct rows_ask *ask,
+	const struct rows_plan *plan, struct err *e)
 {
 	struct request *rq = rs->request;
 	double ms = (double)(clock_monotonic_us() - rq->started_us) / 1000;
@@ -74,17 +97,7 @@ static void put_headers(
 	response_header(rs, "Server-Timing", "plan;dur=%.1f", ms);
 	put_vary(rs, ask);
 	put_count(rs, ask, plan);
-	if (ask->paged) {
-		response_header(rs, "X-Page-Number", "%lld", (long long)ask->page);
-		response_header(rs, "X-Total-Pages", "%lld", (long long)ask->total_pages);
-		response_header(rs, "Sluice-Bounds", "%s", plan->bounds_token);
-		const char *next = ask->page < ask->total_pages
-					   ? page_link(rq, ask->page + 1, plan->bounds_token)
-					   : NULL;
-
-		if (next && strlen(next) < LINK_MAX)
-			response_header(rs, "Link", "<%s>; rel=\"next\"", next);
-	}
+	return put_page_headers(rs, ask, plan, e);
 }
 
 /* Where a broken transfer cannot be seen the body must be whole before its length is said: behind mod_fcgid, and in
@@ -257,22 +270,20 @@ static int export_rows(struct app *app, struct response *rs, const struct rows_a
 {
 	struct transfer t = { .app = app, .rs = rs, .pump.source = source, .ask = ask };
 
+	if (put_headers(rs, ask, plan, e) < 0) {
+		table_abandon(&source);
+		return -1;
+	}
 	if (request_is_head(rs->request)) {
-		struct source *at = source;
-
-		if (table_leave(&at, e) < 0)
+		if (table_leave(&source, e) < 0)
 			return -1;
-		put_headers(rs, ask, plan);
 		response_empty(rs, 200);
 		return 0;
 	}
 	if (note_begin(&t, e) < 0) {
-		struct source *at = source;
-
-		table_abandon(&at);
+		table_abandon(&source);
 		return -1;
 	}
-	put_headers(rs, ask, plan);
 	int status = run(&t, plan, e);
 
 	note_end(&t, status < 0 ? e : NULL);

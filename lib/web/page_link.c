@@ -3,11 +3,14 @@
 #include <ctype.h>
 #include <string.h>
 
-/* RFC 3986 §2.3: everything but the unreserved characters; '/' stands for itself in a path. */
+/* RFC 3986 §2.3: everything but the unreserved characters; some others stand for themselves in a path, or in a query
+ * (§3.4), which lists of columns are full of. */
 static void put_encoded(struct buf *b, const char *s, bool path)
 {
+	const char *plain = path ? "-._~/" : "-._~,:";
+
 	for (; *s; s++)
-		if (isalnum((unsigned char)*s) || strchr("-._~", *s) || (path && *s == '/'))
+		if (isalnum((unsigned char)*s) || strchr(plain, *s))
 			buf_putc(b, *s);
 		else
 			buf_printf(b, "%%%02X", (unsigned char)*s);

@@ -212,3 +212,4 @@ def test_the_zone_of_every_text_format(body, suffix):
     text = body("some", suffix, "tz=Europe/Berlin&columns=at")
     assert "2024-07-01T14:00:00+02:00" in text and "infinity" in text and "Z" not in text
     assert "2024-07-01T12:00:00Z" in body("some", suffix, "columns=at")
+    assert "2024-07-01T17:30:00+05:30" in body("some", suffix, "tz=+05:30&columns=at")  # + is a space in a query

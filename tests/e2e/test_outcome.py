@@ -99,3 +99,53 @@ def test_is_404_where_none_is_kept(make_site, token):
     answer = curl(rows_url(site, "users"), token)
     assert (answer.exit, answer.status) == (0, 200)
     check_problem(outcome(site, token, answer.headers["sluice-export-id"]), 404)
+
+
+# ---- that cannot be kept
+
+def locks(postgres):
+    return postgres.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")[0][0]
+
+
+@pytest.fixture
+def one_worker(fleet):
+    site = fleet.start(workers=(1, 1))
+    yield site
+    fleet.stop(site)
+
+
+def test_an_end_that_cannot_be_noted_does_not_run_for_ever(one_worker, token, postgres):
+    """The file arrived, the log tells, and nobody is told that it still runs."""
+    url = f"{one_worker.url}/api/v1/tables/users/rows.csv?limit=3"
+    before = locks(postgres)
+    postgres.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END';"
+                     "CREATE TRIGGER refuse BEFORE UPDATE ON sluice.outcomes EXECUTE FUNCTION refuse()")
+    try:
+        answers = [curl(url, token) for _ in range(3)]
+        assert all((answer.exit, answer.status) == (0, 200) for answer in answers)
+        process.wait_until(lambda: locks(postgres) == before, "the end of the locks")
+        for answer in answers:
+            how = faults.ended(one_worker, token, answer.headers["sluice-export-id"])
+            assert how["state"] == "failed" and "died" in how["error"]["detail"]
+    finally:
+        postgres.execute("DROP FUNCTION refuse() CASCADE")
+    answer = curl(url, token)
+    assert faults.ended(one_worker, token, answer.headers["sluice-export-id"])["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("change, back", [
+    ("ALTER TABLE sluice.outcomes RENAME COLUMN lossy TO other", "ALTER TABLE sluice.outcomes RENAME COLUMN other TO lossy"),
+    ("ALTER TABLE sluice.schemas RENAME TO others", "ALTER TABLE sluice.others RENAME TO schemas"),
+    ("ALTER SCHEMA sluice RENAME TO other", "ALTER SCHEMA other RENAME TO sluice")])
+def test_a_schema_that_was_not_migrated_is_refused(fleet, token, postgres, change, back):
+    """Nothing is exported whose outcome could not be asked, and the answer says what to do."""
+    site = fleet.start(workers=(1, 1))
+    postgres.execute(change)
+    try:
+        answer = curl(f"{site.url}/api/v1/tables/users/rows.csv?limit=3", token)
+        check_problem(answer, 503)
+        assert "sluice migrate" in answer.json()["detail"]
+    finally:
+        postgres.execute(back)
+    assert curl(f"{site.url}/api/v1/tables/users/rows.csv?limit=3", token).status == 200
+    fleet.stop(site)

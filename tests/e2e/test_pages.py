@@ -150,6 +150,16 @@ def test_the_link_keeps_what_was_asked(get):
     assert len({row["id"] for page in pages for row in page}) == 120
 
 
+def test_a_link_that_is_too_long_is_refused(get):
+    """Without it a client would take the first page for the last."""
+    def path(n, name):
+        return "/api/v1/tables/bulk/rows.csv?total_pages=40&columns=" + ",".join(f"id:{name}{i}" for i in range(n))
+    assert 'rel="next"' in get(path(700, "c")).headers["link"]
+    refused = get(path(500, "éé"))
+    assert refused.status == 400 and "link" in refused.json()["detail"]
+    assert get(path(500, "éé") + "&page=40").status == 200
+
+
 def test_pages_without_rows(nginx_site, token):
     for page in (1, 2, 500):
         answer = curl(f"{nginx_site.url}/export/empty?page={page}&total_pages=500", token)

@@ -129,6 +129,11 @@ static void not_together(void **s)
 		{ { "dialect", "mysql", "null", "NULL" }, "quote=none needs null=\\N" },
 		{ { "delimiter", "_", "null", "a_b" }, "neither the delimiter nor the quote" },
 		{ { "quote", "~", "null", "a~b" }, "neither the delimiter nor the quote" },
+		{ { "escape", "backslash", "null", "\\" }, "no other backslash in null than \\N" },
+		{ { "escape", "backslash", "null", "\\\\" },
+			"no other backslash in null than \\N" },
+		{ { "escape", "backslash", "null", "a\\" }, "no other backslash in null than \\N" },
+		{ { "quote", "'", "quoteChar", "~" }, "quote and quoteChar are the same option" },
 	};
 	static const char *const fine[] = { "quote", "none", "escape", "backslash", "null", "\\N",
 		NULL };
@@ -138,6 +143,9 @@ static void not_together(void **s)
 		expect_refused(FAMILY_DELIMITED, cases[i].pairs, cases[i].text);
 	expect_taken(fine);
 	expect_taken((const char *[]){ "decimal", ",", "delimiter", ";", NULL });
+	expect_taken((const char *[]){ "null", "\\", NULL });
+	expect_taken((const char *[]){ "escape", "backslash", "null", "\\N", NULL });
+	expect_taken((const char *[]){ "tz", " 05:30", NULL }); /* a + that nobody has encoded */
 }
 
 static void other_formats(void **s)

@@ -282,6 +282,28 @@ static void timestamps_in_zones(void **s)
 	IS(TEXT_TIMESTAMP, text_timestamptz_in(out, 0, NULL), "2000-01-01T00:00:00Z");
 }
 
+/* Without an offset beside it the clock is told as it was, seconds and all. */
+static void local_clocks(void **s)
+{
+	/* 1970-01-01 and -0.5 s */
+	const int64_t before = -TIMESTAMP_UNIX_SHIFT - 500000;
+	struct zone *zone = zone_open("Africa/Monrovia", NULL);
+
+	(void)s;
+	assert_non_null(zone);
+	IS(TEXT_TIMESTAMP, text_local_time(out, before, zone), "1969-12-31T23:15:29.5");
+	IS(TEXT_TIMESTAMP, text_timestamptz_in(out, before, zone), "1969-12-31T23:14:59.5-00:45");
+	IS(TEXT_TIMESTAMP, text_local_time(out, 0, zone), "2000-01-01T00:00:00");
+	IS(TEXT_TIMESTAMP, text_local_time(out, TIMESTAMP_INFINITY, zone), "infinity");
+	zone_close(zone);
+	zone = zone_open("+05:30", NULL);
+	IS(TEXT_TIMESTAMP, text_local_time(out, 0, zone), "2000-01-01T05:30:00");
+	IS(TEXT_TIMESTAMP, text_local_time(out, INT64_C(-63113904000000000) - 1000000, zone),
+		"0001-01-01T05:29:59 BC");
+	zone_close(zone);
+	IS(TEXT_TIMESTAMP, text_local_time(out, 0, NULL), "2000-01-01T00:00:00");
+}
+
 static void intervals(void **s)
 {
 	(void)s;
@@ -408,6 +430,7 @@ int main(void)
 		cmocka_unit_test(times),
 		cmocka_unit_test(timestamps),
 		cmocka_unit_test(timestamps_in_zones),
+		cmocka_unit_test(local_clocks),
 		cmocka_unit_test(intervals),
 		cmocka_unit_test(bytes),
 		cmocka_unit_test(base64),
