@@ -83,6 +83,7 @@ struct format_options {
 	int64_t level;           /* of the codec; 0: its own default */
 	int64_t row_group_rows;  /* a row group ends at the first of the two */
 	int64_t row_group_bytes; /* compressed, about */
+	const char *bloom;       /* columns that have a bloom filter (name_list.h); NULL: none */
 
 	/* FAMILY_TEXT, FAMILY_ARROW */
 	struct zone *zone; /* of timestamptz; NULL: UTC */

@@ -45,7 +45,7 @@ static int ask_written(struct request *rq, struct written_as *as, struct err *e)
 	as->only = format_by_suffix(name);
 	if (!as->only)
 		return refuse_format(name, e);
-	return option_params_read(rq, as->only, &as->options, e);
+	return option_params_read(rq, as->only, NULL, &as->options, e);
 }
 
 static const struct format_type *type_told(const struct written_as *as, size_t i)

@@ -27,7 +27,7 @@ int handle_table_xsd(struct app *app, struct request *rq, struct response *rs, s
 	struct buf b = { 0 };
 
 	/* Every option of XML, so that the query of rows.xml fits; tz changes the values, not what may stand there. */
-	int status = option_params_read(rq, format_by_suffix("xml"), &options, e);
+	int status = option_params_read(rq, format_by_suffix("xml"), NULL, &options, e);
 
 	if (status == 0)
 		status = option_params_check(rq, (const char *const[]){ "columns", NULL }, e);

@@ -1,6 +1,7 @@
 #include "lib/web/option_params.h"
 
 #include <assert.h>
+#include <string.h>
 
 int option_params_check(const struct request *rq, const char *const names[], struct err *e)
 {
@@ -20,14 +21,23 @@ int option_params_check(const struct request *rq, const char *const names[], str
 	return request_known_params(rq, known, e);
 }
 
+struct params {
+	const struct request *rq;
+	const char *own;
+};
+
 static const char *get_param(const void *from, const char *name)
 {
-	return request_param(from, name);
+	const struct params *p = from;
+
+	return p->own && strcmp(name, p->own) == 0 ? NULL : request_param(p->rq, name);
 }
 
-int option_params_read(struct request *rq, const struct format_type *type,
+int option_params_read(struct request *rq, const struct format_type *type, const char *own,
 	struct format_options *options, struct err *e)
 {
+	struct params params = { rq, own };
+
 	format_options_init(options, type->dialect);
-	return format_options_read(options, type->families, get_param, rq, &rq->arena, e);
+	return format_options_read(options, type->families, get_param, &params, &rq->arena, e);
 }

@@ -12,8 +12,8 @@
 int option_params_check(const struct request *rq, const char *const names[], struct err *e);
 
 /* The options that the request asks of the format, as format_options_read has them; free with format_options_free, also
- * after a failure. */
-int option_params_read(struct request *rq, const struct format_type *type,
+ * after a failure. `own` is a parameter that is the route's here and no option, or NULL. */
+int option_params_read(struct request *rq, const struct format_type *type, const char *own,
 	struct format_options *options, struct err *e);
 
 #endif

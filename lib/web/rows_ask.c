@@ -38,8 +38,11 @@ static int ask_options(struct request *rq, struct rows_ask *ask, struct err *e)
 	static const char *const names[] = { "columns", "limit", "page", "total_pages", "bounds",
 		"digest", "format", "compression", "level", NULL };
 
+	/* Where a body can be compressed, `level` is of that; else it is the format's. */
+	const char *own = ask->format->traits & FORMAT_ENCODABLE ? "level" : NULL;
+
 	if (option_params_check(rq, names, e) < 0 ||
-		option_params_read(rq, ask->format, &ask->options, e) < 0)
+		option_params_read(rq, ask->format, own, &ask->options, e) < 0)
 		return -1;
 	ask->options.table = rq->captures[0];
 	return 0;
@@ -152,7 +155,7 @@ static int ask_compression(struct request *rq, struct rows_ask *ask, struct err 
 	const struct compress_type *by = ask->file ? ask->file : ask->coding;
 
 	if (!by)
-		return request_param(rq, "level")
+		return request_param(rq, "level") && ask->may_code
 			       ? err_set(e, ERR_BAD_REQUEST,
 					 "level is of a compression, and none is asked for")
 			       : 0;

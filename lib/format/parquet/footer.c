@@ -91,12 +91,9 @@ void footer_add_chunk(struct footer *f, const struct chunk *c)
 	buf_put(&f->parts, &part, sizeof part);
 }
 
-void footer_add_group(
-	struct footer *f, int64_t rows_n, int64_t offset, int64_t len, int64_t unpacked)
+void footer_add_group(struct footer *f, const struct footer_group *group)
 {
-	struct footer_group group = { rows_n, len, unpacked, offset };
-
-	buf_put(&f->groups, &group, sizeof group);
+	buf_put(&f->groups, group, sizeof *group);
 }
 
 /* ---- the file */

@@ -33,7 +33,8 @@ struct footer_part {
 };
 
 struct footer_group {
-	int64_t rows_n, packed, unpacked, offset;
+	int64_t rows_n, offset;
+	int64_t packed, unpacked; /* bytes of its chunks */
 };
 
 /* {0} is empty. */
@@ -45,8 +46,7 @@ struct footer {
 
 /* The columns of a row group in their order, then the group. */
 void footer_add_chunk(struct footer *f, const struct chunk *c);
-void footer_add_group(
-	struct footer *f, int64_t rows_n, int64_t offset, int64_t len, int64_t unpacked);
+void footer_add_group(struct footer *f, const struct footer_group *group);
 
 struct footer_file {
 	const struct leaf *leaves;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "lib/format/formats.h"
+#include "lib/format/name_list.h"
 #include "lib/format/parquet/column_writer.h"
 #include "lib/rows/fingerprint.h"
 
@@ -19,6 +20,9 @@ enum {
 	PAGE_BYTES_LEAST = 4 * 1024,
 	PAGE_ROWS = 20000,
 	STAGE_BYTES = 8 * 1024 * 1024,
+	DICTIONARY_BYTES = 1024 * 1024,
+	DICTIONARY_BYTES_LEAST = 4 * 1024,
+	DICTIONARIES_BYTES = 8 * 1024 * 1024, /* of all columns */
 	BLOCK_BYTES = 64 * 1024,
 	BLOCK_BYTES_LEAST = 4 * 1024,
 	BLOCKS_BYTES = 4 * 1024 * 1024 /* what may be held unused, at the end of every column */
@@ -48,6 +52,30 @@ static void fail_sink(struct parquet *q)
 		sink_fail(q->base.out, &q->shop.err);
 }
 
+static bool is_listed(const char *list, const char *name)
+{
+	struct buf one = { 0 };
+	bool found = false;
+
+	while (list && !found && name_list_next(&list, &one) > 0)
+		found = strcmp(one.data, name) == 0;
+	buf_free(&one);
+	return found;
+}
+
+static void open_columns(struct parquet *q)
+{
+	const struct format_options *o = &q->options;
+
+	q->columns = mem_zero(q->schema->n, sizeof *q->columns);
+	for (size_t i = 0; i < q->schema->n; i++) {
+		const struct field *field = &q->schema->fields[i];
+
+		column_writer_open(&q->columns[i], &q->shop, field,
+			is_listed(o->bloom, field->name) ? o->row_group_rows : 0);
+	}
+}
+
 static void begin(struct format *f, const struct schema *schema)
 {
 	struct parquet *q = (struct parquet *)f;
@@ -59,36 +87,68 @@ static void begin(struct format *f, const struct schema *schema)
 	shop->pool.block = share(BLOCKS_BYTES, n, BLOCK_BYTES_LEAST, BLOCK_BYTES);
 	shop->page_bytes = share(STAGE_BYTES, n, PAGE_BYTES_LEAST, PAGE_BYTES);
 	shop->page_rows = PAGE_ROWS;
+	shop->dictionary_bytes =
+		share(DICTIONARIES_BYTES, n, DICTIONARY_BYTES_LEAST, DICTIONARY_BYTES);
+	shop->has_dictionaries = o->dictionary;
 	shop->has_statistics = o->statistics;
 	shop->press.is_v2 = o->page_version == PAGE_VERSION_2;
 	(void)!codec_open(&shop->press.codec, o->codec, (int)o->level, &shop->err);
-	q->columns = mem_zero(n, sizeof *q->columns);
-	for (size_t i = 0; i < n; i++)
-		column_writer_open(&q->columns[i], shop, &schema->fields[i]);
+	open_columns(q);
 	sink_put(f->out, PARQUET_MAGIC, PARQUET_MAGIC_LEN);
 	q->at = PARQUET_MAGIC_LEN;
 }
 
-static void write_group(struct parquet *q)
+/* The bloom filters stand behind the chunks of their row group. */
+static void put_blooms(struct parquet *q)
 {
-	int64_t offset = q->at, unpacked = 0;
+	for (size_t i = 0; i < q->schema->n; i++) {
+		const struct buf *bloom = &q->columns[i].bloom_bytes;
 
-	for (size_t i = 0; i < q->schema->n; i++)
-		column_writer_finish(&q->columns[i]);
-	if (q->shop.err.code) {
-		fail_sink(q);
-		return;
+		sink_put(q->base.out, bloom->data, bloom->len);
+		q->at += (int64_t)bloom->len;
 	}
+}
+
+/* Where everything of the row group will stand. Returns the bytes of its chunks. */
+static int64_t place_chunks(struct parquet *q)
+{
+	int64_t at = q->at, end;
+
+	for (size_t i = 0; i < q->schema->n; i++) {
+		q->columns[i].chunk.offset = at;
+		at += q->columns[i].chunk.packed;
+	}
+	end = at;
 	for (size_t i = 0; i < q->schema->n; i++) {
 		struct column_writer *c = &q->columns[i];
 
-		c->chunk.offset = q->at;
-		q->at += c->chunk.packed;
-		unpacked += c->chunk.unpacked;
+		c->chunk.bloom_offset = at;
+		c->chunk.bloom_len = (int32_t)c->bloom_bytes.len;
+		at += c->chunk.bloom_len;
+	}
+	return end - q->at;
+}
+
+static void write_group(struct parquet *q)
+{
+	struct footer_group group = { .rows_n = q->rows, .offset = q->at };
+
+	for (size_t i = 0; i < q->schema->n; i++)
+		column_writer_finish(&q->columns[i]);
+	if (q->shop.err.code)
+		return;
+	group.packed = place_chunks(q);
+	for (size_t i = 0; i < q->schema->n; i++) {
+		struct column_writer *c = &q->columns[i];
+
+		group.unpacked += c->chunk.unpacked;
 		footer_add_chunk(&q->footer, &c->chunk);
 		column_writer_write(c, q->base.out);
+		column_writer_next(c);
 	}
-	footer_add_group(&q->footer, q->rows, offset, q->at - offset, unpacked);
+	q->at += group.packed;
+	put_blooms(q);
+	footer_add_group(&q->footer, &group);
 	q->rows = 0;
 }
 
@@ -145,6 +205,8 @@ static void free_parquet(struct format *f)
 		column_writer_free(&q->columns[i]);
 	free(q->columns);
 	page_press_free(&q->shop.press);
+	stage_free(&q->shop.used);
+	buf_free(&q->shop.marks);
 	held_pool_free(&q->shop.pool);
 	footer_free(&q->footer);
 	free(q);
