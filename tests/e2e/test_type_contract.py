@@ -15,8 +15,9 @@ PAGE = os.path.join(SOURCE, "docs", "types.md")
 TYPES = ["PostgreSQL", "value", "schema", "CSV, TSV", "JSON", "XML", "not exact"]
 OPTIONS = ["asked for", "PostgreSQL", "value", "written", "not exact"]
 NAMES = ["column", "CSV, TSV", "JSON", "XML"]
-BINARY = ["schema", "Arrow"]
-FORMATS = {"CSV": ("csv", "tsv"), "JSON": ("ndjson", "json"), "XML": ("xml",), "Arrow": ("arrow", "arrows")}
+BINARY = {"Arrow": ["schema", "Arrow"], "Parquet": ["schema", "Parquet"]}
+FORMATS = {"CSV": ("csv", "tsv"), "JSON": ("ndjson", "json"), "XML": ("xml",), "Arrow": ("arrow", "arrows"),
+           "Parquet": ("parquet",)}
 
 # What kind of type a column's is: the name of a base type, "enum", "composite", "domain of …", "array of …".
 KIND = """
@@ -192,13 +193,15 @@ def test_every_type(site, token, postgres, page):
         assert is_written == is_said, row[:2]
 
 
-def test_binary_types(site, token, postgres, page):
-    """Of every type of the schema; arrow and arrows have the same."""
-    columns = [(code(row[0]), code(row[1])) for row in rows_of(page, TYPES)]
+@pytest.mark.parametrize("name", BINARY)
+def test_binary_types(site, token, postgres, page, name):
+    """Of every type of the schema; a format's variants have the same."""
+    columns = [(code(row[0]), code(row[1])) for row in rows_of(page, TYPES)] + [("numeric(4,2)", "1"), ("numeric(20,2)", "1")]
     written = [(column["type"], column["written"])
                for column in Written(site, token, postgres, "types", columns).schema()]
-    assert {(its, how["arrow"]["type"]) for its, how in written} == {tuple(map(code, row)) for row in rows_of(page, BINARY)}
-    assert all(how["arrow"] == how["arrows"] for _, how in written)
+    said = {tuple(map(code, row)) for row in rows_of(page, BINARY[name])}
+    for suffix in FORMATS[name]:
+        assert {(its, how[suffix]["type"]) for its, how in written} == said
 
 
 def test_options(site, token, postgres, page):
@@ -239,7 +242,7 @@ def test_every_note_is_needed(page):
 
 
 def test_the_tables_are_all_walked(page):
-    assert all(header in (TYPES, OPTIONS, NAMES, BINARY) for header, _ in tables(page))
+    assert all(header in (TYPES, OPTIONS, NAMES, *BINARY.values()) for header, _ in tables(page))
 
 
 def kinds(postgres, schema, types):

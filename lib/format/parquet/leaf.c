@@ -29,12 +29,12 @@ enum { TIME_UNIT_MICROS = 2 };
 enum { REPETITION_REQUIRED, REPETITION_OPTIONAL };
 enum { PRECISION_INT32 = 9, PRECISION_INT64 = 18 };
 
-#define LOSSY_DECIMAL "NaN, which arrives as NULL"
+#define LOSSY_DECIMAL "NaN, which is written as null"
 #define LOSSY_TEXT    "that it is a number: it arrives as text"
-#define LOSSY_DATE    "infinity, which arrives as the last or the first day that 32 bits can count"
+#define LOSSY_DATE    "infinity, which arrives as 2^31 - 1 days before or after 1970"
 #define LOSSY_MOMENT                                                                               \
-	"infinity, which arrives as the last or the first microsecond that 64 bits can count, "    \
-	"and what lies past the year 294246, which arrives as the microsecond before the last"
+	"infinity, which arrives as 2^63 - 1 microseconds before or after 1970, and what lies "    \
+	"past the year 294246, which arrives as the microsecond before the last"
 #define LOSSY_LIST                                                                                 \
 	"lower bounds of arrays; of JSON within them, what tells its arrays and nulls from "       \
 	"those of SQL"
