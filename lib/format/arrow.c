@@ -269,6 +269,8 @@ static void put_intervals(struct arrow *a, const struct column *c, int32_t rows)
 
 static void put_values(struct arrow *a, const struct column *c, int32_t rows)
 {
+	if (rows == 0)
+		return;
 	switch (c->type) {
 	case TYPE_BOOL: put_bits(a, c->data, rows); break;
 	case TYPE_TIMESTAMP:

@@ -229,6 +229,7 @@ static inline struct message judge_message(struct judge *j, int64_t kind)
 	m.header = flat_table(&m.flat, root, 2);
 	m.body_len = (size_t)flat_get(&m.flat, root, 3, 8);
 	m.body_begin = j->at;
+	MUST(is_zero(j->data + j->at - 8, 8));
 	m.body = j->data + j->at;
 	MUST(m.body_len <= j->len - j->at && j->at % 64 == 0 && m.body_len % 64 == 0);
 	j->at += m.body_len;

@@ -329,6 +329,24 @@ static void without_an_end(void **s)
 	batch_free(&b);
 }
 
+/* Metadata of every length about a multiple of 64. */
+static void numbers_of_columns(void **s)
+{
+	struct field ints[33];
+	struct batch b;
+
+	(void)s;
+	for (size_t n = 1; n <= sizeof ints / sizeof *ints; n++) {
+		const struct schema some = { ints, n };
+
+		ints[n - 1] = (struct field){ .name = "int", .type = TYPE_INT32 };
+		batch_init(&b, &some);
+		put_row(&b, false);
+		expect_same(&some, &b, 1);
+		batch_free(&b);
+	}
+}
+
 /* A body whose own last bytes are those of the end. */
 static void a_body_like_the_end(void **s)
 {
@@ -356,6 +374,7 @@ int main(void)
 		cmocka_unit_test_setup(fingerprint_and_zone, set_up),
 		cmocka_unit_test_setup(failures, set_up),
 		cmocka_unit_test_setup(without_an_end, set_up),
+		cmocka_unit_test_setup(numbers_of_columns, set_up),
 		cmocka_unit_test_setup(a_body_like_the_end, set_up),
 	};
 
