@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/export/lookup.h"
+#include "lib/format/name_list.h"
 #include "lib/query/columns.h"
 
 static int choose_key(const struct catalog_table *t, struct rows_plan *plan, struct err *e)
@@ -97,6 +98,28 @@ static int plan_count(struct arena *a, struct source *source, const struct rows_
 	return 0;
 }
 
+static bool has_name(const struct select *s, const char *name)
+{
+	for (size_t i = 0; i < s->columns_n; i++)
+		if (strcmp(s->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Columns that an option names are those of the export. */
+static int check_bloom(const struct select *s, const char *list, struct err *e)
+{
+	struct buf name = { 0 };
+	int status = 0;
+
+	while (list && status == 0 && name_list_next(&list, &name) > 0)
+		if (!has_name(s, name.data))
+			status = err_set(e, ERR_BAD_REQUEST,
+				"bloom: there is no column \"%.63s\" in this export", name.data);
+	buf_free(&name);
+	return status;
+}
+
 int rows_plan(struct app *app, struct response *rs, struct source *source,
 	const struct catalog_table *t, const struct rows_ask *ask, struct rows_plan *plan,
 	struct err *e)
@@ -109,6 +132,7 @@ int rows_plan(struct app *app, struct response *rs, struct source *source,
 					    .nested_as_text = ask->options.nested == NESTED_SERVER,
 				    } };
 	if (select_columns(a, &plan->select, ask->columns, e) < 0 ||
+		check_bloom(&plan->select, ask->options.bloom, e) < 0 ||
 		plan_count(a, source, ask, plan, e) < 0)
 		return -1;
 	if (ask->paged && plan_page(app, rs, source, t, ask, plan, e) < 0)

@@ -279,7 +279,7 @@ static const struct cell records[] = {
 	CELL("score", TYPE_FLOAT64, fill_float64),
 	CELL("amount", TYPE_DECIMAL_TEXT, fill_decimal_text),
 	CELL("seen_at", TYPE_TIMESTAMPTZ, fill_timestamp),
-	CELL("owner", TYPE_UTF8, fill_half_null),
+	CELL("owner", TYPE_UTF8, fill_half_null, .nullable = true),
 	CELL("digest", TYPE_BINARY, fill_binary),
 };
 
@@ -305,7 +305,7 @@ static const struct cell alone[] = {
 	CELL("binary of 32", TYPE_BINARY, fill_binary),
 	CELL("text of 2", TYPE_UTF8, fill_text_2),
 	CELL("text of 18", TYPE_UTF8, fill_text_18),
-	CELL("text of 18, half null", TYPE_UTF8, fill_half_null),
+	CELL("text of 18, half null", TYPE_UTF8, fill_half_null, .nullable = true),
 	CELL("text of 300", TYPE_UTF8, fill_text_300),
 	CELL("text of 40 with commas", TYPE_UTF8, fill_text_comma),
 	CELL("text of 300 with lines", TYPE_UTF8, fill_text_lines),
