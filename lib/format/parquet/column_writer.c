@@ -57,7 +57,7 @@ static void bounds_of(struct bounds *b, const struct column_writer *c, const str
 	if (!c->shop->has_statistics)
 		*b = (struct bounds){ 0 };
 	else if (c->leaf.is_bytes)
-		bounds_of_bytes(b, &c->leaf, (const uint8_t *)s->values.data, stage_lengths(s), n);
+		bounds_of_bytes(b, &c->leaf, stage_bytes(s), stage_lengths(s), n);
 	else
 		bounds_of_numbers(b, &c->leaf, stage_numbers(s), n);
 }
@@ -131,7 +131,7 @@ static enum encoding put_bytes(struct column_writer *c)
 		return ENCODING_DELTA_LENGTH_BYTE_ARRAY;
 	}
 	to->len = 0;
-	plain_put_bytes(to, (const uint8_t *)s->values.data, stage_lengths(s), n);
+	plain_put_bytes(to, stage_bytes(s), stage_lengths(s), n);
 	return ENCODING_PLAIN;
 }
 
@@ -142,7 +142,7 @@ static void put_bloom(struct column_writer *c, const struct stage *s)
 	if (!c->bloom.blocks)
 		return;
 	if (c->leaf.is_bytes)
-		bloom_add_bytes(&c->bloom, (const uint8_t *)s->values.data, stage_lengths(s), n);
+		bloom_add_bytes(&c->bloom, stage_bytes(s), stage_lengths(s), n);
 	else
 		bloom_add_numbers(&c->bloom, &c->leaf, stage_numbers(s), n);
 }

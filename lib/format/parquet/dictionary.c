@@ -153,7 +153,7 @@ void dictionary_add(
 {
 	size_t n = (size_t)s->values_n;
 	uint32_t *to = (uint32_t *)(void *)buf_reserve(indices, n * sizeof *to);
-	const uint8_t *bytes = (const uint8_t *)s->values.data;
+	const uint8_t *bytes = stage_bytes(s);
 
 	if (!d->slots)
 		grow(d);

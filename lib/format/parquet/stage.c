@@ -1,5 +1,7 @@
 #include "lib/format/parquet/stage.h"
 
+#include <endian.h>
+
 #include "lib/format/parquet/bitmap.h"
 #include "lib/format/text.h"
 
@@ -136,6 +138,7 @@ static void append_variable(struct stage *s, const struct column *c, size_t from
 static size_t put_fixed(char *to, const struct column *c, size_t row)
 {
 	unsigned __int128 v;
+	uint64_t halves[2];
 
 	if (c->type == TYPE_INTERVAL)
 		return (size_t)(text_interval(to, &COLUMN_VALUE(c, struct interval, row)) - to);
@@ -144,8 +147,9 @@ static size_t put_fixed(char *to, const struct column *c, size_t row)
 		return LEAF_FIXED_LEN;
 	}
 	v = (unsigned __int128)COLUMN_VALUE(c, __int128, row);
-	for (int i = 0; i < LEAF_FIXED_LEN; i++)
-		to[i] = (char)(v >> 8 * (LEAF_FIXED_LEN - 1 - i));
+	halves[0] = htobe64((uint64_t)(v >> 64));
+	halves[1] = htobe64((uint64_t)v);
+	memcpy(to, halves, sizeof halves);
 	return LEAF_FIXED_LEN;
 }
 

@@ -32,6 +32,12 @@ static inline int64_t *stage_numbers(const struct stage *s)
 	return (int64_t *)(void *)s->values.data;
 }
 
+/* Of bytes; never NULL. */
+static inline const uint8_t *stage_bytes(const struct stage *s)
+{
+	return (const uint8_t *)(s->values.data ? s->values.data : "");
+}
+
 static inline uint32_t *stage_lengths(const struct stage *s)
 {
 	return (uint32_t *)(void *)s->lengths.data;

@@ -91,7 +91,10 @@ static uint64_t head_of(const struct leaf *l, const uint8_t *bytes, size_t len)
 {
 	uint64_t head = 0;
 
-	memcpy(&head, bytes, len < sizeof head ? len : sizeof head);
+	if (len >= sizeof head)
+		memcpy(&head, bytes, sizeof head);
+	else
+		memcpy(&head, bytes, len);
 	return be64toh(head) ^ (l->order == LEAF_BIG_ENDIAN ? UINT64_C(1) << 63 : 0);
 }
 
