@@ -152,11 +152,14 @@ void dictionary_add(
 	struct dictionary *d, const struct leaf *l, const struct stage *s, struct buf *indices)
 {
 	size_t n = (size_t)s->values_n;
-	uint32_t *to = (uint32_t *)(void *)buf_reserve(indices, n * sizeof *to);
 	const uint8_t *bytes = stage_bytes(s);
 
+	if (!n)
+		return;
 	if (!d->slots)
 		grow(d);
+	uint32_t *to = (uint32_t *)(void *)buf_reserve(indices, n * sizeof *to);
+
 	if (l->is_bytes) {
 		for (size_t i = 0; i < n; i++) {
 			to[i] = index_bytes(d, l, bytes, stage_lengths(s)[i]);

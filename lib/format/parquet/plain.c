@@ -42,6 +42,8 @@ static void put_64(struct buf *out, const int64_t *v, size_t n)
 
 void plain_put_numbers(struct buf *out, enum leaf_type type, const int64_t *v, size_t n)
 {
+	if (!n)
+		return;
 	if (type == LEAF_BOOLEAN)
 		put_bits(out, v, n);
 	else if (type == LEAF_INT32 || type == LEAF_FLOAT)
