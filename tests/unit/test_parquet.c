@@ -518,6 +518,11 @@ static void nothing(void **s)
 
 enum { PLAIN = 1 << 0, DELTA = 1 << 5, LENGTHS = 1 << 6, DICTIONARY = 1 << 8 };
 
+static size_t spell(char text[64], uint64_t v)
+{
+	return (size_t)snprintf(text, 64, "value %llx", (unsigned long long)v);
+}
+
 /* The encodings of a column of numbers, row i of which is of(i), or of text that spells them. */
 static int encodings_of(enum type type, uint64_t (*of)(uint64_t i), int rows)
 {
@@ -533,10 +538,10 @@ static int encodings_of(enum type type, uint64_t (*of)(uint64_t i), int rows)
 	for (int row = 0; row < rows; row++) {
 		uint64_t v = of((uint64_t)row);
 		char text[64];
-		int len = snprintf(text, sizeof text, "value %llx", (unsigned long long)v);
+		size_t len = spell(text, v);
 
 		if (type == TYPE_UTF8)
-			assert_true(column_put_bytes(&b.columns[0], b.rows, text, (size_t)len));
+			assert_true(column_put_bytes(&b.columns[0], b.rows, text, len));
 		else
 			memcpy(b.columns[0].data + b.columns[0].width * (size_t)b.rows, &v,
 				b.columns[0].width);
@@ -552,13 +557,13 @@ static int encodings_of(enum type type, uint64_t (*of)(uint64_t i), int rows)
 	int encodings = j.encodings;
 
 	for (int row = 0; row < rows; row++) {
-		uint64_t v = of((uint64_t)row), got = 0;
+		const struct judge_cell *cell = &j.columns[0].cells[row];
+		uint64_t v = of((uint64_t)row);
+		char text[64];
+		size_t len = spell(text, v);
 
-		if (type == TYPE_UTF8)
-			got = strtoull((const char *)j.columns[0].cells[row].bytes + 6, NULL, 16);
-		else
-			memcpy(&got, j.columns[0].cells[row].bytes, j.columns[0].cells[row].len);
-		assert_true(got == (type == TYPE_INT32 ? (uint32_t)v : v));
+		assert_int_equal(cell->len, type == TYPE_UTF8 ? len : type_width(type));
+		assert_memory_equal(cell->bytes, type == TYPE_UTF8 ? text : (char *)&v, cell->len);
 	}
 	judge_free(&j);
 	sink_free(&m->base);

@@ -6,7 +6,7 @@
 #include "lib/format/parquet/plain.h"
 
 /* Slots at first; a table is at most half full. */
-enum { SLOTS_FIRST = 256 };
+enum { SLOTS_FIRST = 64 };
 
 /* Odd, and half its bits set, so that high bits of a product depend on all of a value (Knuth, 6.4). */
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)

@@ -17,15 +17,16 @@
  * written in the memory of others. */
 enum {
 	PAGE_BYTES = 1024 * 1024,
-	PAGE_BYTES_LEAST = 4 * 1024,
+	PAGE_BYTES_LEAST = 2 * 1024,
 	PAGE_ROWS = 20000,
-	STAGE_BYTES = 8 * 1024 * 1024,
+	STAGE_BYTES = 4 * 1024 * 1024,
 	DICTIONARY_BYTES = 1024 * 1024,
-	DICTIONARY_BYTES_LEAST = 4 * 1024,
-	DICTIONARIES_BYTES = 8 * 1024 * 1024, /* of all columns */
+	DICTIONARY_BYTES_LEAST = 1024,
+	DICTIONARIES_BYTES = 4 * 1024 * 1024, /* of all columns */
 	BLOCK_BYTES = 64 * 1024,
-	BLOCK_BYTES_LEAST = 4 * 1024,
-	BLOCKS_BYTES = 4 * 1024 * 1024 /* what may be held unused, at the end of every column */
+	BLOCK_BYTES_LEAST = 2 * 1024,
+	BLOCKS_BYTES = 4 * 1024 * 1024, /* what may be held unused, at the end of every column */
+	COLUMN_BYTES = 10 * 1024        /* what a column takes beside, where there are many */
 };
 
 struct parquet {
@@ -35,8 +36,9 @@ struct parquet {
 	struct column_shop shop;
 	struct column_writer *columns;
 	struct footer footer;
-	int64_t at;   /* bytes put */
-	int64_t rows; /* of the row group */
+	int64_t at;        /* bytes put */
+	int64_t rows;      /* of the row group */
+	int64_t held_most; /* bytes that end it */
 };
 
 static size_t share(size_t all, size_t n, size_t least, size_t most)
@@ -76,6 +78,14 @@ static void open_columns(struct parquet *q)
 	}
 }
 
+/* Of very many columns what each takes beside counts too, but never leaves less than half. */
+static int64_t held_most(const struct parquet *q)
+{
+	int64_t all = q->options.row_group_bytes, beside = (int64_t)q->schema->n * COLUMN_BYTES;
+
+	return beside < all / 2 ? all - beside : all / 2;
+}
+
 static void begin(struct format *f, const struct schema *schema)
 {
 	struct parquet *q = (struct parquet *)f;
@@ -94,6 +104,7 @@ static void begin(struct format *f, const struct schema *schema)
 	shop->press.is_v2 = o->page_version == PAGE_VERSION_2;
 	(void)!codec_open(&shop->press.codec, o->codec, (int)o->level, &shop->err);
 	open_columns(q);
+	q->held_most = held_most(q);
 	sink_put(f->out, PARQUET_MAGIC, PARQUET_MAGIC_LEN);
 	q->at = PARQUET_MAGIC_LEN;
 }
@@ -172,8 +183,7 @@ static void put_batch(struct format *f, const struct batch *b)
 		for (size_t i = 0; i < b->columns_n; i++)
 			column_writer_append(&q->columns[i], &b->columns[i], from, to);
 		q->rows += to - from;
-		if (q->rows >= q->options.row_group_rows ||
-			held_bytes(q) >= q->options.row_group_bytes)
+		if (q->rows >= q->options.row_group_rows || held_bytes(q) >= q->held_most)
 			write_group(q);
 	}
 	fail_sink(q);
