@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/format/name_list.h"
 #include "lib/format/options.h"
+#include "lib/format/parquet/codec.h"
 
 /* Options as pairs: name, value, name, value, NULL. */
 static const char *from_pairs(const void *from, const char *name)
@@ -53,6 +55,12 @@ static void expect_refused(unsigned families, const char *const *pairs, const ch
 	format_options_free(&o);
 }
 
+/* Whether this build has what the word stands for. */
+static bool is_built(const struct format_option *option, uint8_t number)
+{
+	return strcmp(option->name, "codec") != 0 || codec_is_built(number);
+}
+
 /* Of every option with words, in every family that takes it: each word, another, and the empty one. */
 static void words(void **s)
 {
@@ -72,10 +80,14 @@ static void words(void **s)
 			struct err e;
 
 			snprintf(word, sizeof word, "%.*s", (int)len, p);
+			p += len + (p[len] == ',');
+			if (!is_built(option, number)) {
+				expect_refused(option->families, pairs, "is not part of");
+				continue;
+			}
 			if (read_pairs(&o, option->families, pairs, &e) < 0)
 				fail_msg("%s=%s: %s", option->name, word, e.text);
 			assert_int_equal(((uint8_t *)&o)[option->at], number);
-			p += len + (p[len] == ',');
 		}
 		for (int i = 0; i < 4; i++) {
 			const char *wrong[] = { "", "nonsense", "TRUE", "," };
@@ -205,10 +217,65 @@ static int free_arena(void **s)
 	return 0;
 }
 
+static void expect_parquet(const char *name, const char *value, int64_t least, int64_t most)
+{
+	struct format_options o;
+	struct err e;
+	char text[32], range[96];
+
+	snprintf(range, sizeof range, "from %lld to %lld", (long long)least, (long long)most);
+	for (int64_t v = least - 1; v <= most + 1; v += most - least + 2) {
+		snprintf(text, sizeof text, "%lld", (long long)v);
+		expect_refused(FAMILY_PARQUET, (const char *[]){ name, text, NULL }, range);
+	}
+	for (const char *const *wrong = (const char *[]){ "", "x", "1x", " 1", "+1", "-1", "1e3",
+		     "99999999999999999999", NULL };
+		*wrong; wrong++)
+		expect_refused(FAMILY_PARQUET, (const char *[]){ name, *wrong, NULL }, range);
+	assert_int_equal(
+		read_pairs(&o, FAMILY_PARQUET, (const char *[]){ name, value, NULL }, &e), 0);
+}
+
+static void parquet(void **s)
+{
+	struct format_options o;
+	struct err e;
+
+	(void)s;
+	expect_parquet("row_group_rows", "1", 1, 10000000);
+	expect_parquet("row_group_bytes", "268435456", 65536, 268435456);
+	assert_int_equal(read_pairs(&o, FAMILY_PARQUET,
+				 (const char *[]){ "codec", "gzip", "level", "9", NULL }, &e),
+		0);
+	assert_int_equal(o.level, 9);
+	assert_int_equal(o.row_group_rows, 122880);
+	expect_refused(FAMILY_PARQUET, (const char *[]){ "codec", "gzip", "level", "10", NULL },
+		"from 1 to 9");
+	expect_refused(FAMILY_PARQUET, (const char *[]){ "codec", "none", "level", "1", NULL },
+		"has no level");
+	for (const char *const *wrong = (const char *[]){ "", ",", "a,", ",a", "a,,b", "\"a",
+		     "\"a\"b", "\"\"", "a\"b", NULL };
+		*wrong; wrong++)
+		expect_refused(FAMILY_PARQUET, (const char *[]){ "bloom", *wrong, NULL }, "names");
+	assert_int_equal(read_pairs(&o, FAMILY_PARQUET,
+				 (const char *[]){ "bloom", "a,\"b,\"\"c\"", NULL }, &e),
+		0);
+	const char *list = o.bloom;
+	struct buf name = { 0 };
+
+	assert_int_equal(name_list_next(&list, &name), 1);
+	assert_string_equal(name.data, "a");
+	assert_int_equal(name_list_next(&list, &name), 1);
+	assert_string_equal(name.data, "b,\"c");
+	assert_int_equal(name_list_next(&list, &name), 0);
+	buf_free(&name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words),
+		cmocka_unit_test(parquet),
 		cmocka_unit_test(values),
 		cmocka_unit_test(not_together),
 		cmocka_unit_test(other_formats),
