@@ -238,12 +238,14 @@ def test_pruning(duckdb, export, cursor):
 def test_bloom(duckdb, export):
     """What is there is never left out, and of what is not nearly all is. Rows of a million have no larger filter than they need."""
     path = export("rows", "?bloom=id,word,key,few&row_group_rows=1000&limit=3000")  # ordered
-    there, absent, size = duckdb.ask(
+    few, there, absent, size = duckdb.ask(
+        f"SELECT row_group_id, bloom_filter_excludes FROM parquet_bloom_probe('{path}', 'few', 'few 3')",
         f"SELECT row_group_id, bloom_filter_excludes FROM parquet_bloom_probe('{path}', 'word', 'word é 1000')",
         " UNION ALL ".join(f"SELECT count(*) FILTER (bloom_filter_excludes) FROM parquet_bloom_probe('{path}', 'id', {i})"
                            for i in range(100000, 100100)),
         f"SELECT path_in_schema, max(bloom_filter_length) FROM parquet_metadata('{path}') GROUP BY 1 ORDER BY 1")
     assert there == [["0", "false"], ["1", "true"], ["2", "true"]]
+    assert few == [["0", "false"], ["1", "false"], ["2", "false"]]
     assert sum(int(n) for (n,) in absent) > 280
     sizes = {name: int(length) if length else 0 for name, length in size}
     assert 32 <= sizes["few"] < 100 and 1000 < sizes["id"] < 4200 and sizes["long"] == 0

@@ -298,6 +298,27 @@ static inline void judge_schema(struct judge *j)
 	}
 }
 
+/* The chunks stand one behind the other, and the group's sums are theirs. */
+static inline void judge_group(struct judge *j, const struct judge_node *group)
+{
+	const struct judge_node *chunks = judge_get(group, 1);
+	int64_t at = judge_number(group, 5), unpacked = 0;
+
+	JUDGE(chunks->n == j->columns_n && judge_number(group, 3) > 0);
+	for (size_t i = 0; i < chunks->n; i++) {
+		const struct judge_node *meta = judge_get(&chunks->items[i], 3);
+		const struct judge_node *first = judge_find(meta, 11);
+
+		JUDGE(at == (first ? first->number : judge_number(meta, 9)));
+		JUDGE(judge_number(meta, 5) == judge_number(group, 3));
+		at += judge_number(meta, 7);
+		unpacked += judge_number(meta, 6);
+		judge_chunk(j, &j->columns[i], &chunks->items[i]);
+	}
+	JUDGE(judge_number(group, 6) == at - judge_number(group, 5));
+	JUDGE(judge_number(group, 2) == unpacked);
+}
+
 /* Reads all of it; free with judge_free. */
 static inline void judge_file(struct judge *j, const void *data, size_t len)
 {
@@ -316,11 +337,7 @@ static inline void judge_file(struct judge *j, const void *data, size_t len)
 	const struct judge_node *groups = judge_get(&j->footer, 4);
 
 	for (size_t g = 0; g < groups->n; g++) {
-		const struct judge_node *chunks = judge_get(&groups->items[g], 1);
-
-		JUDGE(chunks->n == j->columns_n);
-		for (size_t i = 0; i < chunks->n; i++)
-			judge_chunk(j, &j->columns[i], &chunks->items[i]);
+		judge_group(j, &groups->items[g]);
 	}
 	for (size_t i = 0; i < j->columns_n; i++)
 		JUDGE(j->columns[i].n == (size_t)judge_number(&j->footer, 3));

@@ -60,11 +60,8 @@ static inline void put(struct buf *out, const int64_t *v, size_t n, bool is_narr
 			above[i] = (uint64_t)d;
 			least = d < least ? d : least;
 		}
-		for (size_t i = 0; i < k; i++) {
+		for (size_t i = 0; i < k; i++)
 			above[i] -= (uint64_t)least;
-			if (is_narrow)
-				above[i] = (uint32_t)above[i];
-		}
 		put_block(out, above, k, least);
 	}
 }
