@@ -24,10 +24,11 @@ INSERT INTO nasty.rows SELECT i, CASE WHEN i % 3 > 0 THEN 'word é ' || i END, '
     time '00:00' + i * interval '1.5 s', decode(md5(i::text), 'hex') FROM generate_series(1, {ROWS}) AS i;
 CREATE TABLE nasty.runs AS SELECT i AS id, CASE WHEN i / 700 % 2 = 0 THEN i / 100 END AS step, CASE WHEN i % 9 = 0 THEN i END AS rare
     FROM generate_series(1, 50000) AS i;
+CREATE VIEW nasty.broken AS SELECT i AS id, 1 / (200000 - i) AS part FROM generate_series(1, 200000) AS i;
 GRANT USAGE ON SCHEMA nasty TO sluice;
 GRANT SELECT ON ALL TABLES IN SCHEMA nasty TO sluice;
 """
-KEYS = ("every", "none", "nulls", "many", "rows", "runs")
+KEYS = ("every", "none", "nulls", "many", "rows", "runs", "broken")
 
 USERS = """SELECT count(*)::text, sum(user_id)::text, sum(lifetime_value)::text, sum(login_count)::text,
     count(last_login)::text, min(signup_date)::text, max(signup_date)::text, count(DISTINCT email)::text, min(name),
@@ -267,6 +268,17 @@ def test_many_columns(duckdb, export):
     assert found[:2] == [["1", "first", "2024-01-01"], [None, "", None]] and len(found) == 52
     (columns,) = duckdb.ask(f"SELECT count(*) FROM parquet_schema('{path}')")
     assert columns == [["1601"]]
+
+
+def test_broken_off(duckdb, site, token, tmp_path):
+    """What the database leaves half done breaks off, and no reader takes it for a file."""
+    answer = curl(f"{site.url}/api/v1/tables/broken/rows.parquet?row_group_rows=1000", token)
+    assert answer.exit == 18 and answer.status == 200 and len(answer.body) > 10000
+    assert answer.body[:4] == b"PAR1" and answer.body.count(b"PAR1") == 1
+    path = tmp_path / "broken.parquet"
+    path.write_bytes(answer.body)
+    with pytest.raises(AssertionError, match="(?i)no magic bytes|footer"):
+        duckdb.ask(f"SELECT count(*) FROM '{path}'")
 
 
 REFUSED = [("codec=lz4", "codec"), ("level=0", "level"), ("level=20", "level"), ("codec=gzip&level=10", "level"),
