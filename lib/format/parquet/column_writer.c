@@ -295,7 +295,8 @@ void column_writer_append(
 	if (shop->err.code)
 		return;
 	if (!stage_append(&c->stage, &c->leaf, from_batch, from, to)) {
-		err_set(&shop->err, ERR_DATABASE, "a column that holds no NULL has one");
+		err_set(&shop->err, ERR_DATABASE, "column %.63s is NOT NULL, and has one",
+			c->leaf.field->name);
 		return;
 	}
 	if (c->uses_dictionary)

@@ -71,7 +71,7 @@ static inline uint8_t *thrift_varint(uint8_t *p, uint64_t v)
 
 static inline uint64_t thrift_zigzag(int64_t v)
 {
-	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+	return (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0);
 }
 
 #endif
