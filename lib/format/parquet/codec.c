@@ -12,7 +12,7 @@
 #endif
 
 /* zlib's: 15 bits of window, a gzip header. */
-enum { GZIP_WINDOW = 15 + 16, GZIP_MEMORY = 8, GZIP_LEVEL = 6 };
+enum { GZIP_WINDOW = 15 + 16, GZIP_MEMORY = 8, GZIP_LEVEL = 1 };
 
 /* From 20 on libzstd's tables alone are larger than all that an export may take. */
 enum { ZSTD_LEVEL = 1, ZSTD_LEVEL_MOST = 19, GZIP_LEVEL_MOST = 9 };
