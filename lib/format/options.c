@@ -75,6 +75,8 @@ const struct format_option format_option_table[] = {
 		KIND_WORD, AT(statistics) },
 	{ "bloom", NULL, FAMILY_PARQUET, NULL, "columns with a bloom filter, separated by commas", KIND_NAMES,
 		AT(bloom) },
+	{ "nested", NULL, FAMILY_PARQUET, "json,list",
+		"arrays of booleans, integers, floating point and text as JSON, or as lists", KIND_WORD, AT(lists) },
 	{ "page_version", NULL, FAMILY_PARQUET, "1,2", "of data pages", KIND_WORD, AT(page_version) },
 
 	{ "tz", NULL, FAMILY_TEXT | FAMILY_ARROW, NULL,

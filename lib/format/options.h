@@ -45,6 +45,7 @@ enum { DECIMAL_NUMBER, DECIMAL_STRING };
 enum { NAN_NULL, NAN_STRING };
 enum { NULLS_KEEP, NULLS_OMIT };
 enum { BINARY_BASE64, BINARY_HEX };
+enum { LISTS_JSON, LISTS_LIST };
 enum { PAGE_VERSION_1, PAGE_VERSION_2 };
 
 struct format_options {
@@ -76,6 +77,7 @@ struct format_options {
 	const char *table; /* the root's `name`: of what is exported, no option; or NULL */
 
 	/* FAMILY_PARQUET */
+	uint8_t lists;           /* LISTS_LIST: arrays of one dimension, of simple types */
 	uint8_t codec;           /* enum codec_kind */
 	uint8_t dictionary;      /* bool */
 	uint8_t statistics;      /* bool: bounds of values, and the page index */

@@ -26,6 +26,8 @@ static const char catalog_sql[] =
 	"    WHERE attrelid = m.typrelid AND attnum > 0 AND NOT attisdropped)))"
 	"   SELECT bool_or((typcategory = 'A' AND typname NOT IN ('int2vector', 'oidvector'))"
 	"    OR typname IN ('json', 'jsonb')) FROM m) THEN 2 ELSE 3 END)::int2,"
+	" (SELECT CASE e.typtype WHEN 'e' THEN 'text' WHEN 'b' THEN e.typname::text END"
+	"  FROM pg_type e WHERE b.typcategory = 'A' AND e.oid = b.typelem),"
 	" coalesce(i.indnkeyatts = 1 AND i.indkey[0] = a.attnum, false),"
 	/* relpages; of a partitioned table, all partitions' */
 	" CASE c.relkind WHEN 'r' THEN c.relpages WHEN 'm' THEN c.relpages WHEN 'p' THEN"
@@ -58,6 +60,7 @@ enum {
 	AT_BASE_TYPE,
 	AT_NULLABLE,
 	AT_JSON,
+	AT_ELEMENT,
 	AT_PRIMARY_KEY,
 	AT_BLOCKS
 };
@@ -136,6 +139,8 @@ void catalog_add(struct arena *a, const struct batch *b, struct catalog_table *t
 		c->base_type = text_at(a, b, AT_BASE_TYPE, row);
 		c->nullable = column_bool(&b->columns[AT_NULLABLE], row);
 		c->json = (uint8_t)COLUMN_VALUE(&b->columns[AT_JSON], int16_t, row);
+		if (!column_is_null(&b->columns[AT_ELEMENT], row))
+			c->element = text_at(a, b, AT_ELEMENT, row);
 		if (column_bool(&b->columns[AT_PRIMARY_KEY], row))
 			t->primary_key = c;
 	}

@@ -23,7 +23,8 @@ struct catalog_column {
 	const char *source_type; /* "numeric(12,2)" */
 	const char *base_type;   /* "numeric": domains resolved, no modifiers */
 	bool nullable;
-	uint8_t json; /* enum json_kind, of what is or becomes JSON */
+	uint8_t json;        /* enum json_kind, of what is or becomes JSON */
+	const char *element; /* of an array: its elements' base type; NULL: none that is simple */
 };
 
 struct catalog_table {

@@ -1,5 +1,7 @@
 #include "lib/query/select.h"
 
+#include <string.h>
+
 static void put_from(struct buf *b, const struct select *s)
 {
 	buf_printf(b, " FROM %s", s->table->quoted);
@@ -58,6 +60,26 @@ void select_compile_count(
 	finish(a, s, &b, st);
 }
 
+/* What to_json writes as a word, a number or a string. */
+static bool element_type(const struct catalog_column *c, enum type *type)
+{
+	static const struct {
+		const char *name;
+		enum type type;
+	} simple[] = { { "bool", TYPE_BOOL }, { "int2", TYPE_INT16 }, { "int4", TYPE_INT32 },
+		{ "int8", TYPE_INT64 }, { "float4", TYPE_FLOAT32 }, { "float8", TYPE_FLOAT64 },
+		{ "text", TYPE_UTF8 }, { "varchar", TYPE_UTF8 }, { "bpchar", TYPE_UTF8 },
+		{ "name", TYPE_UTF8 }, { "citext", TYPE_UTF8 } };
+
+	for (size_t i = 0; c->json == JSON_LIST && c->element && i < sizeof simple / sizeof *simple;
+		i++)
+		if (!strcmp(simple[i].name, c->element)) {
+			*type = simple[i].type;
+			return true;
+		}
+	return false;
+}
+
 void select_name_schema(struct arena *a, const struct select *s, const struct schema *described,
 	struct schema *named)
 {
@@ -72,5 +94,6 @@ void select_name_schema(struct arena *a, const struct select *s, const struct sc
 		if (s->columns[i]->json != JSON_TEXT)
 			named->fields[i].type = TYPE_JSON;
 		named->fields[i].json = s->columns[i]->json;
+		named->fields[i].is_list = element_type(s->columns[i], &named->fields[i].element);
 	}
 }

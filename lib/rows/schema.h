@@ -64,9 +64,11 @@ struct field {
 	enum type type;
 	bool nullable;
 	bool masked;
-	bool is_plain;           /* TYPE_UTF8: can hold no control character; false: may */
-	bool is_inert;           /* TYPE_UTF8: cannot begin like a formula; false: may */
-	uint8_t json;            /* TYPE_JSON: enum json_kind */
+	bool is_plain; /* TYPE_UTF8: can hold no control character; false: may */
+	bool is_inert; /* TYPE_UTF8: cannot begin like a formula; false: may */
+	uint8_t json;  /* TYPE_JSON: enum json_kind */
+	bool is_list;  /* JSON_LIST: an array of scalars of the type below */
+	enum type element;
 	int16_t precision;       /* TYPE_DECIMAL128 */
 	int16_t scale;           /* TYPE_DECIMAL128 */
 	const char *source_type; /* the source's own name, "numeric(12,2)"; NULL: it has none */

@@ -53,6 +53,7 @@ def site(fleet, postgres):
                                             **{key: {"name": f"nasty.{key}"} for key in KEYS}}}, workers=(1, 1))
     yield made
     fleet.stop(made, may_die=False)
+    postgres.execute("DROP SCHEMA nasty CASCADE")
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def export(site, token, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def cursor(postgres):
+def cursor(site, postgres):  # gone before the site drops what it looks at
     connection = postgres.connect()
     with connection.cursor() as opened:
         opened.execute(nasty.SETTINGS)

@@ -50,6 +50,7 @@ def site(fleet, postgres):
     made = fleet.start(settings=settings, workers=(1, 2))
     yield made
     fleet.stop(made, may_die=False)
+    postgres.execute("DROP SCHEMA nasty CASCADE")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def export(site, issuer):
 
 
 @pytest.fixture(scope="module")
-def cursor(postgres):
+def cursor(site, postgres):  # gone before the site drops what it looks at
     connection = postgres.connect()
     with connection.cursor() as opened:
         opened.execute(nasty.SETTINGS)

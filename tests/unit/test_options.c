@@ -167,7 +167,8 @@ static void other_formats(void **s)
 		for (unsigned family = FAMILY_DELIMITED; family <= FAMILY_ARROW; family *= 2) {
 			const char *pairs[] = { option->name, "", NULL };
 
-			if (option->families & family || strcmp(option->name, "decimal") == 0)
+			if (option->families & family || strcmp(option->name, "decimal") == 0 ||
+				strcmp(option->name, "nested") == 0)
 				continue;
 			expect_refused(family, pairs, "is not an option of this format");
 			pairs[0] = option->alias;
@@ -176,6 +177,9 @@ static void other_formats(void **s)
 		}
 	expect_refused(FAMILY_XML, (const char *[]){ "decimal", ".", NULL }, "decimal");
 	expect_refused(FAMILY_JSON, (const char *[]){ "decimal", ".", NULL }, "number,string");
+	expect_refused(FAMILY_PARQUET, (const char *[]){ "nested", "server", NULL }, "json,list");
+	expect_refused(FAMILY_DELIMITED, (const char *[]){ "nested", "list", NULL }, "json,server");
+	expect_refused(FAMILY_JSON, (const char *[]){ "nested", "json", NULL }, "is not an option");
 }
 
 /* A dialect comes first, wherever it stands; every other option changes it. */

@@ -32,7 +32,7 @@ static struct leaf leaf_of(enum type type, int precision)
 	struct leaf l;
 
 	field = (struct field){ .name = "v", .type = type, .precision = (int16_t)precision };
-	leaf_init(&l, &field);
+	leaf_init(&l, &field, false);
 	return l;
 }
 

@@ -228,7 +228,7 @@ static void expect_bloom(int64_t values, int64_t most, size_t len_most)
 	struct arena a = { 0 };
 	int wrong = 0;
 
-	leaf_init(&leaf, &field);
+	leaf_init(&leaf, &field, false);
 	bloom_open(&bloom, most);
 	for (int64_t v = 0; v < values; v++)
 		bloom_add_numbers(&bloom, &leaf, &v, 1);

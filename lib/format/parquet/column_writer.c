@@ -2,6 +2,7 @@
 
 #include "lib/format/parquet/bits.h"
 #include "lib/format/parquet/delta.h"
+#include "lib/format/parquet/list.h"
 #include "lib/format/parquet/plain.h"
 #include "lib/format/parquet/rle.h"
 
@@ -26,7 +27,7 @@ void column_writer_open(struct column_writer *c, struct column_shop *shop, const
 	int64_t bloom_values)
 {
 	*c = (struct column_writer){ .shop = shop };
-	leaf_init(&c->leaf, f);
+	leaf_init(&c->leaf, f, shop->has_lists);
 	if (bloom_values && c->leaf.type != LEAF_BOOLEAN)
 		bloom_open(&c->bloom, bloom_values);
 	begin_chunk(c);
@@ -158,17 +159,27 @@ static enum encoding put_values(struct column_writer *c, struct bounds *b)
 
 /* ---- pages */
 
-static void put_levels(const struct column_writer *c)
+/* Returns the bytes of those that are repetition levels. */
+static size_t put_levels(const struct column_writer *c)
 {
 	const struct stage *s = &c->stage;
 	struct buf *to = &c->shop->press.levels;
 
-	if (!c->leaf.is_optional)
-		return;
-	if (s->nulls_n)
+	if (c->leaf.is_list) {
+		enum { BITS = 2 };
+		size_t n = (size_t)stage_items(s, &c->leaf);
+
+		rle_put(to, (const uint32_t *)(const void *)s->repetitions.data, n, 1);
+		size_t repetition = to->len;
+
+		rle_put(to, (const uint32_t *)(const void *)s->definitions.data, n, BITS);
+		return repetition;
+	}
+	if (c->leaf.is_optional && s->nulls_n)
 		rle_put_bitmap(to, (const uint8_t *)s->validity.data, (size_t)s->rows);
-	else
+	else if (c->leaf.is_optional)
 		rle_put_same(to, 1, (size_t)s->rows, 1);
+	return 0;
 }
 
 static void note_page(struct column_writer *c, const struct page *p, const struct page_size *size,
@@ -183,7 +194,7 @@ static void note_page(struct column_writer *c, const struct page *p, const struc
 	k->pages_n[p->encoding]++;
 	if (b->has)
 		bounds_merge(&k->bounds, &c->leaf, b);
-	page_index_add(&c->index, &c->leaf, size->packed, p->values_n, p->nulls_n, b);
+	page_index_add(&c->index, &c->leaf, size->packed, p->rows_n, p->values_n, p->nulls_n, b);
 }
 
 static void end_page(struct column_writer *c)
@@ -194,8 +205,9 @@ static void end_page(struct column_writer *c)
 
 	if (!c->stage.rows || shop->err.code)
 		return;
-	put_levels(c);
-	struct page page = { false, put_values(c, &bounds), c->stage.rows, c->stage.nulls_n };
+	size_t repetition = put_levels(c);
+	struct page page = { false, put_values(c, &bounds), stage_items(&c->stage, &c->leaf),
+		c->stage.nulls_n, c->stage.rows, repetition };
 
 	if (page_put(&shop->press, &page, &c->pages, &shop->pool, &size, &shop->err) == 0)
 		note_page(c, &page, &size, &bounds);
@@ -294,7 +306,10 @@ void column_writer_append(
 
 	if (shop->err.code)
 		return;
-	if (!stage_append(&c->stage, &c->leaf, from_batch, from, to)) {
+	if (c->leaf.is_list) {
+		if (list_append(&c->stage, &c->leaf, from_batch, from, to, &shop->err) < 0)
+			return;
+	} else if (!stage_append(&c->stage, &c->leaf, from_batch, from, to)) {
 		err_set(&shop->err, ERR_DATABASE, "column %.63s is NOT NULL, and has one",
 			c->leaf.field->name);
 		return;
@@ -315,7 +330,7 @@ size_t column_writer_bytes(const struct column_writer *c)
 static void finish_dictionary(struct column_writer *c)
 {
 	struct column_shop *shop = c->shop;
-	struct page page = { true, ENCODING_PLAIN, (int32_t)c->dictionary.n, 0 };
+	struct page page = { .is_dictionary = true, .values_n = (int32_t)c->dictionary.n };
 	struct page_size size;
 
 	dictionary_put(&c->dictionary, &c->leaf, &shop->press.values);

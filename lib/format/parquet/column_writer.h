@@ -26,6 +26,7 @@ struct column_shop {
 	size_t dictionary_bytes; /* of a full one */
 	bool has_dictionaries;
 	bool has_statistics;
+	bool has_lists; /* arrays are lists where they can be */
 	struct err err; /* of the first failure; then columns take nothing more */
 	/* Scratch. */
 	struct stage used; /* the values of a dictionary that a page uses */

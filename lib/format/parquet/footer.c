@@ -14,7 +14,7 @@ enum { FORMAT_VERSION = 2, PAGE_TYPE_DATA = 0, PAGE_TYPE_DICTIONARY = 2 };
 static void put_encodings(const struct chunk *c, struct thrift *t)
 {
 	bool has[ENCODINGS_N] = {
-		[ENCODING_RLE] = c->leaf->is_optional, [ENCODING_PLAIN] = c->dictionary > 0
+		[ENCODING_RLE] = leaf_definition(c->leaf) > 0, [ENCODING_PLAIN] = c->dictionary > 0
 	};
 	size_t n = 0;
 
@@ -60,8 +60,12 @@ static void put_meta(const struct chunk *c, struct buf *out)
 	thrift_begin(&t);
 	thrift_i32(&t, 1, c->leaf->type);
 	put_encodings(c, &t);
-	thrift_list(&t, 3, THRIFT_BINARY, 1);
+	thrift_list(&t, 3, THRIFT_BINARY, leaf_elements(c->leaf));
 	thrift_item_binary(&t, name, strlen(name));
+	if (c->leaf->is_list) {
+		thrift_item_binary(&t, LEAF_LIST, strlen(LEAF_LIST));
+		thrift_item_binary(&t, LEAF_ELEMENT, strlen(LEAF_ELEMENT));
+	}
 	thrift_i32(&t, 4, codec_thrift(c->codec));
 	thrift_i64(&t, 5, c->values_n);
 	thrift_i64(&t, 6, c->unpacked);
@@ -150,7 +154,11 @@ static void put_groups(const struct footer *f, const struct footer_file *file, s
 
 static void put_schema(const struct footer_file *file, struct thrift *t)
 {
-	thrift_list(t, 2, THRIFT_STRUCT, file->leaves_n + 1);
+	size_t n = 1;
+
+	for (size_t i = 0; i < file->leaves_n; i++)
+		n += leaf_elements(&file->leaves[i]);
+	thrift_list(t, 2, THRIFT_STRUCT, n);
 	thrift_begin(t);
 	thrift_string(t, 4, "schema");
 	thrift_i32(t, 5, (int32_t)file->leaves_n);

@@ -4,6 +4,7 @@
 enum converted {
 	CONVERTED_NONE = -1,
 	CONVERTED_UTF8 = 0,
+	CONVERTED_LIST = 3,
 	CONVERTED_DECIMAL = 5,
 	CONVERTED_DATE = 6,
 	CONVERTED_TIME_MICROS = 8,
@@ -16,6 +17,7 @@ enum converted {
 enum logical {
 	LOGICAL_NONE = 0,
 	LOGICAL_STRING = 1,
+	LOGICAL_LIST = 3,
 	LOGICAL_DECIMAL = 5,
 	LOGICAL_DATE = 6,
 	LOGICAL_TIME = 7,
@@ -26,7 +28,7 @@ enum logical {
 };
 
 enum { TIME_UNIT_MICROS = 2 };
-enum { REPETITION_REQUIRED, REPETITION_OPTIONAL };
+enum { REPETITION_REQUIRED, REPETITION_OPTIONAL, REPETITION_REPEATED };
 enum { PRECISION_INT32 = 9, PRECISION_INT64 = 18 };
 
 #define LOSSY_DECIMAL "NaN, which is written as null"
@@ -90,15 +92,20 @@ static enum leaf_order order_of(const struct leaf *l)
 		return LEAF_FLOATING;
 	if (!l->is_bytes)
 		return LEAF_SIGNED;
-	return l->field->type == TYPE_DECIMAL128 ? LEAF_BIG_ENDIAN : LEAF_BYTES;
+	return l->value == TYPE_DECIMAL128 ? LEAF_BIG_ENDIAN : LEAF_BYTES;
 }
 
-void leaf_init(struct leaf *l, const struct field *f)
+void leaf_init(struct leaf *l, const struct field *f, bool as_lists)
 {
-	*l = (struct leaf){ .field = f, .type = type_of(f) };
+	bool is_list = as_lists && f->is_list;
+
+	*l = (struct leaf){
+		.field = f, .is_list = is_list, .value = is_list ? f->element : f->type
+	};
+	l->type = is_list ? mappings[l->value].type : type_of(f);
 	l->is_bytes = l->type == LEAF_BYTE_ARRAY || l->type == LEAF_FIXED;
 	l->is_optional = f->nullable || f->type == TYPE_DECIMAL128; /* NaN becomes NULL */
-	l->is_text = mappings[f->type].logical == LOGICAL_STRING || f->type == TYPE_JSON;
+	l->is_text = mappings[l->value].logical == LOGICAL_STRING || l->value == TYPE_JSON;
 	l->order = order_of(l);
 }
 
@@ -133,16 +140,38 @@ static void put_logical(const struct field *f, enum logical logical, struct thri
 	thrift_end(t);
 }
 
+/* LogicalTypes.md, "Lists": a group, in it a repeated group "list", in that the "element". */
+static void put_list(const struct leaf *l, struct thrift *t)
+{
+	thrift_begin(t);
+	thrift_i32(t, 3, l->is_optional ? REPETITION_OPTIONAL : REPETITION_REQUIRED);
+	thrift_string(t, 4, l->field->name);
+	thrift_i32(t, 5, 1);
+	thrift_i32(t, 6, CONVERTED_LIST);
+	thrift_struct(t, 10);
+	thrift_empty(t, LOGICAL_LIST);
+	thrift_end(t);
+	thrift_end(t);
+	thrift_begin(t);
+	thrift_i32(t, 3, REPETITION_REPEATED);
+	thrift_string(t, 4, LEAF_LIST);
+	thrift_i32(t, 5, 1);
+	thrift_end(t);
+}
+
 void leaf_put_schema(const struct leaf *l, struct thrift *t)
 {
-	const struct mapping *m = &mappings[l->field->type];
+	const struct mapping *m = &mappings[l->value];
+	bool is_optional = l->is_optional || l->is_list;
 
+	if (l->is_list)
+		put_list(l, t);
 	thrift_begin(t);
 	thrift_i32(t, 1, l->type);
 	if (l->type == LEAF_FIXED)
 		thrift_i32(t, 2, LEAF_FIXED_LEN);
-	thrift_i32(t, 3, l->is_optional ? REPETITION_OPTIONAL : REPETITION_REQUIRED);
-	thrift_string(t, 4, l->field->name);
+	thrift_i32(t, 3, is_optional ? REPETITION_OPTIONAL : REPETITION_REQUIRED);
+	thrift_string(t, 4, l->is_list ? LEAF_ELEMENT : l->field->name);
 	if (m->converted != CONVERTED_NONE)
 		thrift_i32(t, 6, m->converted);
 	if (m->logical == LOGICAL_DECIMAL) {
@@ -154,8 +183,17 @@ void leaf_put_schema(const struct leaf *l, struct thrift *t)
 	thrift_end(t);
 }
 
-struct format_written leaf_written(const struct field *f)
+struct format_written leaf_written(const struct field *f, bool as_lists)
 {
+	static const char *const lists[TYPES_N] = {
+		[TYPE_BOOL] = "LIST of BOOLEAN",
+		[TYPE_INT16] = "LIST of INT32 INT(16)",
+		[TYPE_INT32] = "LIST of INT32",
+		[TYPE_INT64] = "LIST of INT64",
+		[TYPE_FLOAT32] = "LIST of FLOAT",
+		[TYPE_FLOAT64] = "LIST of DOUBLE",
+		[TYPE_UTF8] = "LIST of BYTE_ARRAY STRING",
+	};
 	const struct mapping *m = &mappings[f->type];
 	struct format_written w = { m->name, m->lossy };
 
@@ -163,5 +201,7 @@ struct format_written leaf_written(const struct field *f)
 		w.type = type_of(f) == LEAF_INT32 ? "INT32 DECIMAL" : "INT64 DECIMAL";
 	if (f->type == TYPE_JSON && f->json == JSON_LIST)
 		w.lossy = LOSSY_LIST;
+	if (as_lists && f->is_list)
+		w = (struct format_written){ lists[f->element], "lower bounds of arrays" };
 	return w;
 }

@@ -25,6 +25,10 @@ enum leaf_type {
 
 enum { LEAF_FIXED_LEN = 16 };
 
+/* What the parts of a LIST are called. */
+#define LEAF_LIST    "list"
+#define LEAF_ELEMENT "element"
+
 /* What of two values is the smaller. */
 enum leaf_order {
 	LEAF_SIGNED,    /* numbers */
@@ -40,15 +44,29 @@ struct leaf {
 	bool is_bytes;    /* else numbers */
 	bool is_optional; /* has definition levels */
 	bool is_text;     /* UTF-8 */
+	bool is_list;     /* a LIST of what the above says; is_optional is the list's own */
+	enum type value;  /* of the field, or of its elements */
 };
 
-void leaf_init(struct leaf *l, const struct field *f);
+/* as_lists: arrays that are one (field.is_list) become LIST, and not JSON. */
+void leaf_init(struct leaf *l, const struct field *f, bool as_lists);
 
-/* The SchemaElement. */
+/* The greatest definition level: a value. Below it, of a list: a NULL within, then an empty list, then no list. */
+static inline unsigned leaf_definition(const struct leaf *l)
+{
+	return (unsigned)l->is_optional + (l->is_list ? 2 : 0);
+}
+
+/* The SchemaElements, leaf_elements of them. */
 void leaf_put_schema(const struct leaf *l, struct thrift *t);
 
+static inline size_t leaf_elements(const struct leaf *l)
+{
+	return l->is_list ? 3 : 1;
+}
+
 /* How a column is written, for format_type.written. */
-struct format_written leaf_written(const struct field *f);
+struct format_written leaf_written(const struct field *f, bool as_lists);
 
 /* Bytes of a value in plain encoding; 0: of its own length, or bits. */
 static inline size_t leaf_width(const struct leaf *l)

@@ -52,10 +52,10 @@ static void put_data_v2(const struct page *page, const struct lengths *len, stru
 	thrift_struct(t, 8);
 	thrift_i32(t, 1, page->values_n);
 	thrift_i32(t, 2, page->nulls_n);
-	thrift_i32(t, 3, page->values_n);
+	thrift_i32(t, 3, page->rows_n);
 	thrift_i32(t, 4, page->encoding);
-	thrift_i32(t, 5, (int32_t)len->levels);
-	thrift_i32(t, 6, 0);
+	thrift_i32(t, 5, (int32_t)(len->levels - page->repetition));
+	thrift_i32(t, 6, (int32_t)page->repetition);
 	thrift_bool(t, 7, len->is_packed);
 	thrift_end(t);
 }
@@ -80,25 +80,37 @@ static void put_header(struct page_press *p, const struct page *page, const stru
 	thrift_end(&t);
 }
 
-/* Into p->packed. */
-static int pack_v1(struct page_press *p, struct lengths *len, struct err *e)
+static void put_levels(struct buf *to, const char *levels, size_t len)
 {
-	uint32_t levels = htole32((uint32_t)p->levels.len);
+	uint32_t length = htole32((uint32_t)len);
+
+	buf_put(to, &length, sizeof length);
+	buf_put(to, levels, len);
+}
+
+/* Into p->packed. */
+static int pack_v1(
+	struct page_press *p, const struct page *page, struct lengths *len, struct err *e)
+{
 	struct buf *from = &p->values;
 
 	if (p->levels.len) {
 		from = &p->plain;
 		from->len = 0;
-		buf_put(from, &levels, sizeof levels);
-		buf_put(from, p->levels.data, p->levels.len);
+		if (page->repetition)
+			put_levels(from, p->levels.data, page->repetition);
+		put_levels(
+			from, p->levels.data + page->repetition, p->levels.len - page->repetition);
 		buf_put(from, p->values.data, p->values.len);
 	}
 	len->unpacked = from->len;
 	return codec_pack(&p->codec, &p->packed, from->data, from->len, e);
 }
 
-static int pack_v2(struct page_press *p, struct lengths *len, struct err *e)
+static int pack_v2(
+	struct page_press *p, const struct page *page, struct lengths *len, struct err *e)
 {
+	(void)page;
 	len->levels = p->levels.len;
 	len->unpacked = p->levels.len + p->values.len;
 	buf_put(&p->packed, p->levels.data, p->levels.len);
@@ -121,9 +133,9 @@ int page_put(struct page_press *p, const struct page *page, struct held *to, str
 	bool is_v2 = p->is_v2 && !page->is_dictionary;
 
 	p->packed.len = 0;
-	if (p->levels.len + p->values.len >= INT32_MAX - sizeof(uint32_t))
+	if (p->levels.len + p->values.len >= INT32_MAX - 2 * sizeof(uint32_t))
 		return err_set(e, ERR_UNPROCESSABLE, "a value is too long for Parquet");
-	if ((is_v2 ? pack_v2 : pack_v1)(p, &len, e) < 0)
+	if ((is_v2 ? pack_v2 : pack_v1)(p, page, &len, e) < 0)
 		return -1;
 	len.packed = p->packed.len;
 	if (len.packed > INT32_MAX)

@@ -1,11 +1,12 @@
 /*
- * Page: a header and, behind it, definition levels and values, compressed
+ * Page: a header and, behind it, levels and values, compressed
  * (https://github.com/apache/parquet-format, "Data Pages"; parquet.thrift, PageHeader).
  *
  *	version 1     compressed(uint32 length, levels, values); the length only where there are levels
  *	version 2     levels, compressed(values); not compressed where that saves nothing
  *	dictionary    compressed(values)
- * The checksum is of what stands behind the header. A column has one level, NULL (0) or not (1); none where it may not be NULL.
+ * The checksum is of what stands behind the header. A column has one level, NULL (0) or not (1); none where it may not be
+ * NULL. A list has repetition levels too, each kind with its own length in version 1: 0 begins a row, 1 goes on with it.
  */
 #ifndef SLUICE_FORMAT_PARQUET_PAGE_H
 #define SLUICE_FORMAT_PARQUET_PAGE_H
@@ -28,6 +29,8 @@ struct page {
 	enum encoding encoding; /* of the values */
 	int32_t values_n;       /* with the NULLs */
 	int32_t nulls_n;
+	int32_t rows_n;
+	size_t repetition; /* bytes of the levels that are repetition levels, before the others */
 };
 
 /* What the pages of a file are made with, one at a time. */

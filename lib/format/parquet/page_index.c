@@ -35,17 +35,17 @@ static void note_order(struct page_index *x, const struct leaf *l, const struct 
 }
 
 void page_index_add(struct page_index *x, const struct leaf *l, size_t len, int32_t rows,
-	int32_t nulls_n, const struct bounds *b)
+	int32_t values_n, int32_t nulls_n, const struct bounds *b)
 {
 	put_int(&x->lens, (int32_t)len);
 	put_int(&x->rows, rows);
 	put_int(&x->nulls, nulls_n);
-	buf_putc(&x->has_values, rows > nulls_n);
+	buf_putc(&x->has_values, values_n > nulls_n);
 	put_bound(&x->least, b, &b->least);
 	put_bound(&x->greatest, b, &b->greatest);
 	if (b->has)
 		note_order(x, l, b);
-	else if (rows > nulls_n)
+	else if (values_n > nulls_n)
 		x->is_unbounded = true;
 	x->n++;
 }

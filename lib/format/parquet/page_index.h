@@ -21,8 +21,9 @@ struct page_index {
 	bool is_falling, is_rising; /* bounds do not go up everywhere, nor down */
 };
 
+/* values_n: with the NULLs, of which there are nulls_n; as many as rows unless they are lists. */
 void page_index_add(struct page_index *x, const struct leaf *l, size_t len, int32_t rows,
-	int32_t nulls_n, const struct bounds *b);
+	int32_t values_n, int32_t nulls_n, const struct bounds *b);
 
 /* The ColumnIndex; nothing where it is left out. */
 void page_index_put_column(const struct page_index *x, struct buf *out);

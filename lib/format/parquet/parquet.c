@@ -101,6 +101,7 @@ static void begin(struct format *f, const struct schema *schema)
 		share(DICTIONARIES_BYTES, n, DICTIONARY_BYTES_LEAST, DICTIONARY_BYTES);
 	shop->has_dictionaries = o->dictionary;
 	shop->has_statistics = o->statistics;
+	shop->has_lists = o->lists == LISTS_LIST;
 	shop->press.is_v2 = o->page_version == PAGE_VERSION_2;
 	(void)!codec_open(&shop->press.codec, o->codec, (int)o->level, &shop->err);
 	open_columns(q);
@@ -238,6 +239,5 @@ struct format *parquet_new(struct sink *out, const struct format_options *option
 struct format_written parquet_written(
 	const struct field *field, const struct format_options *options)
 {
-	(void)options;
-	return leaf_written(field);
+	return leaf_written(field, options && options->lists == LISTS_LIST);
 }

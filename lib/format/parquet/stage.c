@@ -201,6 +201,8 @@ void stage_reset(struct stage *s)
 {
 	stage_drop_values(s);
 	s->validity.len = 0;
+	s->repetitions.len = 0;
+	s->definitions.len = 0;
 	s->rows = 0;
 	s->nulls_n = 0;
 }
@@ -210,4 +212,6 @@ void stage_free(struct stage *s)
 	buf_free(&s->values);
 	buf_free(&s->lengths);
 	buf_free(&s->validity);
+	buf_free(&s->repetitions);
+	buf_free(&s->definitions);
 }

@@ -12,8 +12,9 @@ struct stage {
 	struct buf values;   /* int64 each; or bytes, one behind the other */
 	struct buf lengths;  /* of bytes: uint32 each */
 	struct buf validity; /* of an optional leaf: a bit a row, least significant first */
+	struct buf repetitions, definitions; /* of a list, instead: levels, uint32 each */
 	int32_t rows;
-	int32_t nulls_n;
+	int32_t nulls_n;  /* of a list: levels without a value */
 	int32_t values_n; /* in values; a dictionary takes them away as they come */
 };
 
@@ -25,6 +26,12 @@ bool stage_append(
 void stage_drop_values(struct stage *s);
 void stage_reset(struct stage *s);
 void stage_free(struct stage *s);
+
+/* How many values and NULLs the rows are. */
+static inline int32_t stage_items(const struct stage *s, const struct leaf *l)
+{
+	return l->is_list ? (int32_t)(s->definitions.len / sizeof(uint32_t)) : s->rows;
+}
 
 /* Of numbers. */
 static inline int64_t *stage_numbers(const struct stage *s)

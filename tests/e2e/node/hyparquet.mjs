@@ -13,13 +13,14 @@ const plain = (_, value) => {
 const bytes = await readFile((await text(process.stdin)).trim());
 const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
 const metadata = parquetMetadata(file);
+const leaves = metadata.schema.filter((element) => element.type !== undefined);
 const indexes = metadata.row_groups.map((group) =>
 	group.columns.map((chunk, i) => {
 		const at = (offset, length) => ({ view: new DataView(file, Number(offset), length), offset: 0 });
 		return {
 			column: chunk.column_index_offset === undefined
 				? null
-				: readColumnIndex(at(chunk.column_index_offset, chunk.column_index_length), metadata.schema[i + 1]),
+				: readColumnIndex(at(chunk.column_index_offset, chunk.column_index_length), leaves[i]),
 			offset: readOffsetIndex(at(chunk.offset_index_offset, chunk.offset_index_length)),
 		};
 	}),
