@@ -19,6 +19,11 @@ static void finish(struct arena *a, const struct select *s, struct buf *b, struc
 	buf_free(b);
 }
 
+static bool is_ordered(const struct select *s)
+{
+	return (s->page || s->limit >= 0) && s->table->order_by;
+}
+
 void select_compile(struct arena *a, const struct select *s, struct statement *st)
 {
 	struct buf b = { 0 };
@@ -41,7 +46,7 @@ void select_compile(struct arena *a, const struct select *s, struct statement *s
 		dear = dear || as_json || is_jsonb;
 	}
 	put_from(&b, s);
-	if ((s->page || s->limit >= 0) && s->table->order_by)
+	if (is_ordered(s))
 		buf_printf(&b, " ORDER BY %s", s->table->order_by->quoted);
 	if (s->limit >= 0)
 		buf_printf(&b, " LIMIT %lld", (long long)s->limit);
@@ -94,6 +99,8 @@ void select_name_schema(struct arena *a, const struct select *s, const struct sc
 		if (s->columns[i]->json != JSON_TEXT)
 			named->fields[i].type = TYPE_JSON;
 		named->fields[i].json = s->columns[i]->json;
+		named->fields[i].is_ordered =
+			is_ordered(s) && !strcmp(s->columns[i]->name, s->table->order_by->name);
 		named->fields[i].is_list = element_type(s->columns[i], &named->fields[i].element);
 	}
 }

@@ -63,6 +63,7 @@ struct field {
 	const char *name; /* as the export shows it; unique within the schema */
 	enum type type;
 	bool nullable;
+	bool is_ordered; /* the rows ascend by it, NULL last; false: in no order that is known */
 	bool masked;
 	bool is_plain; /* TYPE_UTF8: can hold no control character; false: may */
 	bool is_inert; /* TYPE_UTF8: cannot begin like a formula; false: may */
@@ -77,6 +78,8 @@ struct field {
 struct schema {
 	struct field *fields;
 	size_t n;
+	const struct field
+		*ordered; /* the rows ascend by it, NULL last; NULL: in no order that is known */
 };
 
 /* "int64", "decimal128" …: the name in the API. */

@@ -158,6 +158,17 @@ def test_an_array_of_two_dimensions_breaks_off(site, token, tmp_path, duckdb):
     assert curl(f"{site.url}/api/v1/tables/square/rows.parquet", token).exit == 0
 
 
+def test_sorting_columns(site, token, hyparquet, tmp_path):
+    """What is asked for in the order of the key says so; a whole table comes in none."""
+    for query, sorting in (("?limit=9&columns=plain,id", [{"column_idx": 1, "descending": False, "nulls_first": False}]),
+                           ("?page=1&total_pages=2", [{"column_idx": 0, "descending": False, "nulls_first": False}]),
+                           ("?limit=9&columns=plain", None), ("", None)):
+        path = tmp_path / "f.parquet"
+        path.write_bytes(curl(f"{site.url}/api/v1/tables/every/rows.parquet{query}", token).body)
+        for group in hyparquet.read(str(path))["metadata"]["row_groups"]:
+            assert group.get("sorting_columns") == sorting, query
+
+
 def test_the_schema_route_tells(site, token):
     said = curl(f"{site.url}/api/v1/tables/every/schema?format=parquet&nested=list", token).json()
     written = {one["name"]: one["written"]["parquet"]["type"] for one in said["columns"]}

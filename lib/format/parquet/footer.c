@@ -128,6 +128,18 @@ static void put_chunk(struct cursor *at, struct thrift *t)
 	at->column_index += (int64_t)part->column_index;
 }
 
+static void put_sorting(const struct footer_file *file, struct thrift *t)
+{
+	if (!file->ordered)
+		return;
+	thrift_list(t, 4, THRIFT_STRUCT, 1);
+	thrift_begin(t);
+	thrift_i32(t, 1, (int32_t)(file->ordered - file->leaves));
+	thrift_bool(t, 2, false); /* descending */
+	thrift_bool(t, 3, false); /* NULL first */
+	thrift_end(t);
+}
+
 static void put_groups(const struct footer *f, const struct footer_file *file, struct thrift *t)
 {
 	size_t n = f->groups.len / sizeof(struct footer_group);
@@ -144,6 +156,7 @@ static void put_groups(const struct footer *f, const struct footer_file *file, s
 			put_chunk(&at, t);
 		thrift_i64(t, 2, group->unpacked);
 		thrift_i64(t, 3, group->rows_n);
+		put_sorting(file, t);
 		thrift_i64(t, 5, group->offset);
 		thrift_i64(t, 6, group->packed);
 		if (i <= INT16_MAX)

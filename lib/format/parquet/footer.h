@@ -51,7 +51,8 @@ void footer_add_group(struct footer *f, const struct footer_group *group);
 struct footer_file {
 	const struct leaf *leaves;
 	size_t leaves_n;
-	int64_t offset; /* where the footer begins */
+	const struct leaf *ordered; /* the rows ascend by it; or NULL */
+	int64_t offset;             /* where the footer begins */
 	const char *fingerprint;
 };
 

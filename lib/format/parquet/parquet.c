@@ -198,9 +198,14 @@ static void end(struct format *f)
 
 	if (q->rows)
 		write_group(q);
-	for (size_t i = 0; i < q->schema->n; i++)
+	struct footer_file file = { leaves, q->schema->n, NULL, q->at, text };
+
+	for (size_t i = 0; i < q->schema->n; i++) {
 		leaves[i] = q->columns[i].leaf;
-	struct footer_file file = { leaves, q->schema->n, q->at, text };
+		/* Text has another order in the database, and NaN has none here. */
+		if (leaves[i].field->is_ordered && leaves[i].order == LEAF_SIGNED && !file.ordered)
+			file.ordered = &leaves[i];
+	}
 
 	if (!q->shop.err.code && fingerprint(q->schema, text, &q->shop.err) == 0)
 		(void)!footer_write(&q->footer, &file, f->out, &q->shop.err);
