@@ -78,8 +78,6 @@ struct field {
 struct schema {
 	struct field *fields;
 	size_t n;
-	const struct field
-		*ordered; /* the rows ascend by it, NULL last; NULL: in no order that is known */
 };
 
 /* "int64", "decimal128" …: the name in the API. */
