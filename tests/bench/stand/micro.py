@@ -60,10 +60,10 @@ def measure(bench):
         print(LAYOUT.format(name, *(f"{one.median * 1e9 / rows:.0f}" for one in taken)), flush=True)
 
 
-def formats_alone(program):
-    """tests/bench/bench_format, where it is built."""
+def alone(program, what):
+    """A program of tests/bench, where it is built."""
     if not os.access(program, os.X_OK):
-        print(f"\nformats alone: {program} is not built")
+        print(f"\n{what}: {program} is not built")
         return
-    print("\nns, formats alone (tests/bench/bench_format)", flush=True)
+    print(f"\n{what} ({os.path.basename(program)})", flush=True)
     subprocess.run([program], check=True)
