@@ -1,4 +1,4 @@
-"""Arrays as Parquet's lists: what DuckDB and hyparquet read is what PostgreSQL has."""
+"""Arrays as Parquet's lists: what DuckDB, hyparquet and parquet-wasm read is what PostgreSQL has."""
 
 import json
 
@@ -8,6 +8,7 @@ from harness import faults, problem
 from harness.client import curl
 from harness.duckdb import DuckDB
 from harness.hyparquet import Hyparquet
+from harness.parquet_wasm import ParquetWasm
 
 ROWS = 3000
 TABLES = f"""
@@ -47,6 +48,11 @@ def duckdb(tmp_path_factory):
 @pytest.fixture(scope="module")
 def hyparquet(tmp_path_factory):
     return Hyparquet(str(tmp_path_factory.mktemp("hyparquet")))
+
+
+@pytest.fixture(scope="module")
+def wasm(tmp_path_factory):
+    return ParquetWasm(str(tmp_path_factory.mktemp("parquet_wasm")))
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +132,17 @@ def test_hyparquet_reads_the_same_lists(export, hyparquet, expected, options):
     for want, found in zip(expected, rows):
         for name in ("i2", "i4", "t", "v", "m", "full_", "b"):
             assert found.get(name) == want[names.index(name)], (name, want[0])
+
+
+@pytest.mark.parametrize("options", OPTIONS[:4])
+def test_parquet_wasm_reads_the_same_lists(export, wasm, expected, options):
+    rows = sorted(wasm.rows(export("every", options + "&columns=id,b,i2,i4,t,v,m,full_,plain")), key=lambda row: row["id"])
+    assert len(rows) == ROWS
+    names = ["id", *SIMPLE]
+    for want, found in zip(expected, rows):
+        assert found["plain"] == f"row {want[0]}"
+        for name in ("id", "i2", "i4", "t", "v", "m", "full_", "b"):
+            assert found[name] == want[names.index(name)], (name, want[0])
 
 
 def test_what_is_no_simple_list_is_json(export, duckdb):
