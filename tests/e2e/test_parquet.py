@@ -1,6 +1,5 @@
 """Parquet as others read it: what DuckDB finds in a file, types, values, statistics and bloom filters, is what PostgreSQL has."""
 
-import psycopg2.extensions
 import pytest
 
 from harness import config, nasty
@@ -77,16 +76,6 @@ def cursor(site, postgres):  # gone before the site drops what it looks at
     connection.close()
 
 
-def server_text(cursor, sql):
-    """The rows as text, each value by its type's own output function."""
-    with cursor.connection.cursor() as own:
-        own.execute(f"SELECT * FROM ({sql}) AS s LIMIT 0")
-        oids = tuple({column.type_code for column in own.description})
-        psycopg2.extensions.register_type(psycopg2.extensions.new_type(oids, "TEXT", lambda text, _: text), own)
-        own.execute(sql)
-        return [list(row) for row in own.fetchall()]
-
-
 # ---- the same values
 
 AS_TEXT = ("numeric(5,-2)", "numeric(39,1)", "numeric(1000,500)")
@@ -129,7 +118,7 @@ def test_every_value(duckdb, export, cursor):
     columns = {"n": ("int", "raw", [])} | nasty.COLUMNS
     made = [name for name, (_, kind, _) in columns.items() if kind == "made"]
     scalar = [name for name in columns if name not in made]
-    server = server_text(cursor, f"SELECT {', '.join(map(nasty.ident, scalar))}"
+    server = nasty.server_text(cursor, f"SELECT {', '.join(map(nasty.ident, scalar))}"
                          + "".join(f", to_json({nasty.ident(name)})::text" for name in made) + " FROM nasty.every ORDER BY n")
     assert len(server) > 50
     for options in OPTIONS:
@@ -152,7 +141,7 @@ EVERYTHING = """SELECT * REPLACE (epoch_us("at") AS "at", hex(bytes) AS bytes, (
 
 def test_every_option(duckdb, export, cursor):
     """Dictionaries that pay and that do not, NULLs now and then, strings of all lengths; also a NaN's want."""
-    expected = server_text(cursor, """SELECT id, word, few, long, part, wide, (extract(epoch FROM at) * 1000000)::bigint, key,
+    expected = nasty.server_text(cursor, """SELECT id, word, few, long, part, wide, (extract(epoch FROM at) * 1000000)::bigint, key,
         CASE WHEN true THEN 'true' END, CASE WHEN flag THEN 'true' WHEN NOT flag THEN 'false' END, small, day,
         clock, upper(encode(bytes, 'hex')) FROM nasty.rows ORDER BY id""")
     for options in OPTIONS:
@@ -232,7 +221,7 @@ def test_pruning(duckdb, export, cursor):
                       "word = 'word é 1000'", "word > 'word é 2998'", "wide < -3700000000000000000000", "ratio > 428",
                       "small = 499", "flag AND id < 50", "long IS NULL AND id > 2900", "key = md5('7')::uuid"):
         sql = "SELECT id::text AS text FROM {} WHERE {} ORDER BY id"
-        expected = server_text(cursor, sql.format("nasty.rows", condition))
+        expected = nasty.server_text(cursor, sql.format("nasty.rows", condition))
         (found,) = duckdb.ask(sql.format(f"'{path}'", condition))
         assert found == expected and found, condition
 

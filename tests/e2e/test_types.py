@@ -6,7 +6,6 @@ import io
 import json
 import subprocess
 
-import psycopg2.extensions
 import pytest
 
 from harness import config, nasty
@@ -76,22 +75,12 @@ def cursor(site, postgres):  # gone before the site drops what it looks at
     connection.close()
 
 
-def server_text(cursor, sql):
-    """The rows as text, each value by its type's own output function."""
-    with cursor.connection.cursor() as own:
-        own.execute(f"SELECT * FROM ({sql}) AS s LIMIT 0")
-        oids = tuple({column.type_code for column in own.description})
-        psycopg2.extensions.register_type(psycopg2.extensions.new_type(oids, "TEXT", lambda text, _: text), own)
-        own.execute(sql)
-        return own.fetchall()
-
-
 @pytest.fixture(scope="module")
 def truth(cursor):
     """The names of nasty.every, and its rows as (CSV's, JSON's) texts; None is NULL."""
     kinds = {"n": "raw"} | {name: kind for name, (_, kind, _) in nasty.COLUMNS.items()}
     items = (f"to_json({nasty.ident(name)})" if kind == "made" else nasty.ident(name) for name, kind in kinds.items())
-    rows = server_text(cursor, f"SELECT {', '.join(items)} FROM nasty.every ORDER BY n")
+    rows = nasty.server_text(cursor, f"SELECT {', '.join(items)} FROM nasty.every ORDER BY n")
     spelled = [[(None, "null") if text is None else tuple(rule(text) for rule in nasty.SPELL[kind])
                 for text, kind in zip(row, kinds.values())] for row in rows]
     assert len(spelled) > 50
@@ -197,10 +186,10 @@ def test_csv_reads_back_into_the_server(export, cursor):
     cursor.execute("CREATE TEMPORARY TABLE back (n int, " + types.replace("nasty.discount", "nasty.price") + ")")
     cursor.copy_expert("COPY back FROM STDIN (FORMAT csv, HEADER match)", io.BytesIO(export("every", "csv")))
     assert cursor.rowcount > 50
-    read = server_text(cursor, "SELECT * FROM back ORDER BY n")
+    read = nasty.server_text(cursor, "SELECT * FROM back ORDER BY n")
     items = ", ".join(f"to_json({nasty.ident(name)})" if kind == "made" else nasty.ident(name)
                       for name, (_, kind, _) in nasty.COLUMNS.items())
-    assert read == server_text(cursor, f"SELECT n, {items} FROM nasty.every ORDER BY n")
+    assert read == nasty.server_text(cursor, f"SELECT n, {items} FROM nasty.every ORDER BY n")
 
 
 @pytest.mark.parametrize("table", ["none", "big", "many", "lone", "rows"])

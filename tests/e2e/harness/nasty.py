@@ -8,6 +8,8 @@ import base64
 import json
 import re
 
+import psycopg2.extensions
+
 SETTINGS = ("SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET intervalstyle = iso_8601;"
             " SET bytea_output = hex; SET extra_float_digits = 1; SET xmloption = content")
 
@@ -195,3 +197,13 @@ def create(table, columns=None):
                           f" VALUES ({i}, {', '.join(map(quoted, given.values()))})")
     statements.append(f"INSERT INTO {table} (n) VALUES ({rows_n})")
     return ";".join(statements)
+
+
+def server_text(cursor, sql):
+    """The rows as text, each value by its type's own output function."""
+    with cursor.connection.cursor() as own:
+        own.execute(f"SELECT * FROM ({sql}) AS s LIMIT 0")
+        oids = tuple({column.type_code for column in own.description})
+        psycopg2.extensions.register_type(psycopg2.extensions.new_type(oids, "TEXT", lambda text, _: text), own)
+        own.execute(sql)
+        return [list(row) for row in own.fetchall()]
