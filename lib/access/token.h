@@ -23,17 +23,12 @@
 #ifndef SLUICE_ACCESS_TOKEN_H
 #define SLUICE_ACCESS_TOKEN_H
 
+#include "lib/access/principal.h"
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 #include "lib/base/settings.h"
 
 enum { TOKEN_MAX = 16 * 1024 }; /* bytes */
-
-struct principal {
-	const char *subject; /* sub; never NULL once verified */
-	const char *issuer;
-	const char *claims; /* the verified payload as JSON text */
-};
 
 struct verifier;
 

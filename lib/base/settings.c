@@ -8,6 +8,7 @@
 #define TOP(field)      offsetof(struct settings, field)
 #define DATABASE(field) offsetof(struct settings_database, field)
 #define TABLE(field)    offsetof(struct settings_table, field)
+#define POLICY(field)   offsetof(struct settings_policy, field)
 
 enum { MS = 1000, SECOND = 1000 * MS };
 
@@ -21,8 +22,8 @@ static const struct conf_key keys[] = {
 	{ "log", "level", CONF_LEVEL, 0, TOP(log_level), "request", NULL, 0,
 		"least urgent lines that are kept: error, warn, info, request or debug" },
 
-	{ "auth", "jwks", CONF_TEXT, CONF_REQUIRED, TOP(auth_jwks), "", NULL, 0,
-		"the issuer's key set: an https:// URL or file:/path" },
+	{ "auth", "jwks", CONF_TEXT, 0, TOP(auth_jwks), "", NULL, 0,
+		"the issuer's key set: an https:// URL or file:/path; empty: as the issuer's discovery document says" },
 	{ "auth", "issuer", CONF_TEXT, CONF_REQUIRED, TOP(auth_issuer), "", NULL, 0,
 		"what a token's iss must be" },
 	{ "auth", "audience", CONF_TEXT, CONF_REQUIRED, TOP(auth_audience), "", NULL, 0,
@@ -39,6 +40,23 @@ static const struct conf_key keys[] = {
 		"most that a key set may weigh" },
 	{ "auth", "ca", CONF_TEXT, 0, TOP(auth_ca), "", NULL, 0,
 		"PEM file of authorities for the issuer's host; empty: the system's" },
+	{ "auth", "role_claim", CONF_TEXT, 0, TOP(auth_role_claim), "roles", NULL, 0,
+		"claim that holds the caller's roles: a string or an array; a.b is b within a" },
+	{ "auth", "scope_claim", CONF_TEXT, 0, TOP(auth_scope_claim), "scope", NULL, 0,
+		"claim that holds the token's scopes: words parted by spaces, or an array" },
+	{ "auth", "tenant_claim", CONF_TEXT, 0, TOP(auth_tenant_claim), "tenant_id", NULL, 0,
+		"claim that holds the caller's tenant: a string or a whole number" },
+
+	{ "roles", "viewer", CONF_LIST, 0, TOP(roles_viewer), "viewer,scope:sluice.view", NULL, 0,
+		"roles, and scopes as scope:NAME, that may see tables and ask queries" },
+	{ "roles", "exporter", CONF_LIST, 0, TOP(roles_exporter), "exporter,scope:sluice.export",
+		NULL, 0, "the same that may also stream and export" },
+	{ "roles", "admin", CONF_LIST, 0, TOP(roles_admin), "admin,scope:sluice.admin", NULL, 0,
+		"the same that may also see what others did" },
+
+	{ "secret", "key", CONF_TEXT, CONF_SECRET, TOP(secret_key), "", NULL, 0,
+		"what hash masks and page tokens are keyed with, 32 characters or more, env:NAME or "
+		"file:/path; empty: one made in state.dir, and no hash masks" },
 
 	{ "limits", "requests", CONF_INTEGER, 0, TOP(limits_requests), "100", NULL, 0,
 		"requests that one principal may make in a window; 0: any number" },
@@ -46,6 +64,30 @@ static const struct conf_key keys[] = {
 		"length of the window" },
 	{ "limits", "page_rows", CONF_INTEGER, 0, TOP(limits_page_rows), "100000", NULL, 1,
 		"most rows that a page may hold" },
+	{ "limits", "query_rows", CONF_INTEGER, 0, TOP(limits_query_rows), "5000", NULL, 1,
+		"most rows that a page of a query may hold" },
+	{ "limits", "query_bytes", CONF_SIZE, 0, TOP(limits_query_bytes), "64M", NULL, 1024,
+		"most that such a page may weigh" },
+	{ "limits", "query_depth", CONF_INTEGER, 0, TOP(limits_query_depth), "16", NULL, 1,
+		"how deep a query's expressions may be nested" },
+	{ "limits", "query_items", CONF_INTEGER, 0, TOP(limits_query_items), "1000", NULL, 1,
+		"most items in a list of a query, and four times as many expressions in all" },
+	{ "limits", "query_pattern", CONF_SIZE, 0, TOP(limits_query_pattern), "256", NULL, 1,
+		"most bytes of a pattern of like and ilike" },
+	{ "limits", "query_cost", CONF_INTEGER, 0, TOP(limits_query_cost), "20000000", NULL, 0,
+		"most that a query may cost, as the planner estimates; 0: any" },
+	{ "limits", "query_scan", CONF_SIZE, 0, TOP(limits_query_scan), "4G", NULL, 0,
+		"largest table that a query may read whole; 0: any" },
+	{ "limits", "query_time", CONF_DURATION, 0, TOP(limits_query_time_us), "5m", NULL, SECOND,
+		"most time that a query's statement may take" },
+
+	{ "cache", "redis", CONF_TEXT, CONF_SECRET, TOP(cache_redis), "", NULL, 0,
+		"where answers to queries are kept: redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:/path; "
+		"empty: the metadata database" },
+	{ "cache", "keep", CONF_DURATION, 0, TOP(cache_keep_us), "10m", NULL, 0,
+		"how long; 0: nothing is kept" },
+	{ "cache", "max_bytes", CONF_SIZE, 0, TOP(cache_max_bytes), "4M", NULL, 1,
+		"largest answer that is kept, compressed" },
 
 	{ "state", "dir", CONF_TEXT, CONF_REQUIRED, TOP(state_dir), "/run/sluice", NULL, 0,
 		"directory of what the processes share: rate limits, the key set" },
@@ -78,6 +120,11 @@ static const struct conf_key keys[] = {
 		NULL, SECOND, "most time that a connection may take to come about" },
 	{ "databases", "max_age", CONF_DURATION, 0, DATABASE(max_age_us), "1h", NULL, 0,
 		"age at which a connection is replaced; 0: never" },
+	{ "databases", "role_claim", CONF_TEXT, 0, DATABASE(role_claim), "", NULL, 0,
+		"claim that names the database role a request works as (SET LOCAL ROLE); empty: "
+		"that of the connection" },
+	{ "databases", "session", CONF_LIST, 0, DATABASE(session), "", NULL, 0,
+		"session variables of a request, each NAME:CLAIM (app.tenant:tenant_id)" },
 
 	{ "tables", "database", CONF_TEXT, 0, TABLE(database), "", NULL, 0,
 		"key of the table's database; may be left out where there is only one" },
@@ -87,12 +134,35 @@ static const struct conf_key keys[] = {
 		"the columns that may leave, in this order; empty: all" },
 	{ "tables", "primary_key", CONF_TEXT, 0, TABLE(primary_key), "", NULL, 0,
 		"the column that pages are cut by; empty: the database's own primary key" },
+	{ "tables", "tenant_column", CONF_TEXT, 0, TABLE(tenant_column), "", NULL, 0,
+		"the column that says whose a row is; empty: the rows are everybody's" },
+	{ "tables", "joins", CONF_LIST, 0, TABLE(joins), "", NULL, 0,
+		"tables that queries may reach from this one, each NAME:COLUMN:TABLE, by that table's "
+		"primary key" },
+	{ "tables", "filters", CONF_LIST, 0, TABLE(filters), "", NULL, 0,
+		"further names of filters, each NAME:COLUMN or NAME:COLUMN:OPERATOR" },
+	{ "tables", "purpose", CONF_TEXT, 0, TABLE(purpose), "optional", "optional,required", 0,
+		"whether a request must say what its data are for (Sluice-Purpose)" },
+
+	{ "policies", "tables", CONF_LIST, CONF_REQUIRED, POLICY(tables), "", NULL, 0,
+		"the tables that it is about" },
+	{ "policies", "roles", CONF_LIST, CONF_REQUIRED, POLICY(roles), "", NULL, 0,
+		"whom it concerns: roles, scopes as scope:NAME, or * for everybody" },
+	{ "policies", "columns", CONF_LIST, 0, POLICY(columns), "", NULL, 0,
+		"the columns that they may see; empty: all" },
+	{ "policies", "masks", CONF_LIST, 0, POLICY(masks), "", NULL, 0,
+		"columns that they see masked, each COLUMN:MASK; stars, hash, partial, null or year" },
+	{ "policies", "rows", CONF_INTEGER, 0, POLICY(rows), "0", NULL, 0,
+		"most rows in one answer; 0: any number" },
+	{ "policies", "formats", CONF_LIST, 0, POLICY(formats), "", NULL, 0,
+		"the formats that they may have; empty: all" },
 };
 /* clang-format on */
 
 static const struct conf_group groups[] = {
 	{ "databases", sizeof(struct settings_database), TOP(databases), TOP(databases_n), "-" },
 	{ "tables", sizeof(struct settings_table), TOP(tables), TOP(tables_n), "" },
+	{ "policies", sizeof(struct settings_policy), TOP(policies), TOP(policies_n), "-" },
 };
 
 static const struct conf_table table = {

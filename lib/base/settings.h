@@ -30,7 +30,9 @@ struct settings_database { /* databases.<key> */
 	const char *wire;             /* "fast" (own reader) or "plain" (libpq single-row mode) */
 	int64_t statement_timeout_us; /* 0: none */
 	int64_t connect_timeout_us;
-	int64_t max_age_us; /* a connection older than this is replaced; 0: never */
+	int64_t max_age_us;              /* a connection older than this is replaced; 0: never */
+	const char *role_claim;          /* "": the connection's own role */
+	struct settings_strings session; /* NAME:CLAIM */
 };
 
 struct settings_table {                  /* tables.<key> */
@@ -39,6 +41,22 @@ struct settings_table {                  /* tables.<key> */
 	const char *name;                /* as SQL spells it: users, public."Users" */
 	struct settings_strings columns; /* allowed columns, in order; empty: all */
 	const char *primary_key;         /* "": the database's own primary key */
+	const char *tenant_column;       /* "": none */
+	struct settings_strings joins;   /* NAME:COLUMN:TABLE */
+	struct settings_strings filters; /* NAME:COLUMN[:OPERATOR] */
+	const char *purpose;             /* "optional" or "required" */
+};
+
+/* What some roles may see of some tables. A table that no policy is about is open to whoever may see tables; of those
+ * that concern a caller the rights add up (lib/access/policy.h). */
+struct settings_policy { /* policies.<key> */
+	const char *key;
+	struct settings_strings tables;  /* keys of tables */
+	struct settings_strings roles;   /* NAME, scope:NAME or * */
+	struct settings_strings columns; /* empty: all */
+	struct settings_strings masks;   /* COLUMN:MASK */
+	int64_t rows;                    /* 0: any number */
+	struct settings_strings formats; /* empty: all */
 };
 
 struct settings {
@@ -47,20 +65,44 @@ struct settings {
 	int log_level;        /* enum log_level */
 
 	/* auth */
-	const char *auth_jwks;                   /* https:// URL or file:/path */
-	const char *auth_issuer;                 /* iss */
-	const char *auth_audience;               /* aud */
+	const char *auth_jwks;     /* https:// URL or file:/path; "": by the discovery document */
+	const char *auth_issuer;   /* iss */
+	const char *auth_audience; /* aud */
 	struct settings_strings auth_algorithms; /* of RS256, ES256 */
 	int64_t auth_skew_us;
-	int64_t auth_refresh_us; /* least time between two fetches of the key set */
-	int64_t auth_timeout_us; /* one fetch of the key set */
-	int64_t auth_max_bytes;  /* size of the key set */
-	const char *auth_ca;     /* "": the system's; a PEM file to verify the issuer with */
+	int64_t auth_refresh_us;     /* least time between two fetches of the key set */
+	int64_t auth_timeout_us;     /* one fetch of the key set */
+	int64_t auth_max_bytes;      /* size of the key set */
+	const char *auth_ca;         /* "": the system's; a PEM file to verify the issuer with */
+	const char *auth_role_claim; /* names of claims; a.b is b within a */
+	const char *auth_scope_claim;
+	const char *auth_tenant_claim;
+
+	/* roles: names, or scope:NAME, that make a caller one */
+	struct settings_strings roles_viewer;
+	struct settings_strings roles_exporter;
+	struct settings_strings roles_admin;
+
+	/* secret */
+	const char *secret_key; /* "": one made in state.dir */
 
 	/* limits */
 	int64_t limits_requests; /* per window and principal; 0: none */
 	int64_t limits_window_us;
-	int64_t limits_page_rows; /* rows a page may hold */
+	int64_t limits_page_rows;     /* rows a page may hold */
+	int64_t limits_query_rows;    /* the same of a query */
+	int64_t limits_query_bytes;   /* of such a page */
+	int64_t limits_query_depth;   /* of expressions */
+	int64_t limits_query_items;   /* in a list */
+	int64_t limits_query_pattern; /* bytes */
+	int64_t limits_query_cost;    /* of a plan, in the planner's unit; 0: any */
+	int64_t limits_query_scan;    /* bytes of a table read whole; 0: any */
+	int64_t limits_query_time_us; /* of a statement */
+
+	/* cache: of answers to queries */
+	const char *cache_redis; /* redis:// URL or unix:/path; "": the metadata database; secret */
+	int64_t cache_keep_us;   /* 0: nothing is kept */
+	int64_t cache_max_bytes; /* of one answer, compressed */
 
 	/* state and stage: directories */
 	const char *state_dir;       /* shared memory files, key set cache */
@@ -81,6 +123,8 @@ struct settings {
 	size_t databases_n;
 	struct settings_table *tables;
 	size_t tables_n;
+	struct settings_policy *policies;
+	size_t policies_n;
 
 	struct arena arena; /* owns every string above */
 };
