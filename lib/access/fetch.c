@@ -67,22 +67,24 @@ static bool set_up(CURL *c, const struct fetch *what, struct curl_slist *headers
 	       !curl_easy_setopt(c, CURLOPT_WRITEDATA, b);
 }
 
-static int perform(CURL *c, const struct fetch *what, const char *message, struct err *e)
+static int perform(
+	CURL *c, const struct fetch *what, const char *message, int *status, struct err *e)
 {
 	CURLcode code = curl_easy_perform(c);
-	long status = 0;
+	long said = 0;
 
 	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED)
 		return err_cause(
 			e, "the answer is longer than %lld bytes", (long long)what->max_bytes);
 	if (code)
 		return err_cause(e, "%s", message[0] ? message : curl_easy_strerror(code));
-	if (curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status) || status != 200)
-		return err_cause(e, "the answer is %ld, not 200", status);
-	return 0;
+	if (curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &said))
+		said = 0;
+	*status = (int)said;
+	return said == 200 ? 0 : err_cause(e, "the answer is %ld, not 200", said);
 }
 
-static int run(CURL *c, const struct fetch *what, struct buf *out, struct err *e)
+static int run(CURL *c, const struct fetch *what, struct buf *out, int *status, struct err *e)
 {
 	char message[CURL_ERROR_SIZE] = "", accept[128];
 	struct body b = { out, out->len + (size_t)what->max_bytes };
@@ -92,7 +94,7 @@ static int run(CURL *c, const struct fetch *what, struct buf *out, struct err *e
 		return err_cause(e, "the list of media types is too long");
 	struct curl_slist *headers = curl_slist_append(NULL, accept);
 	int failed = headers && set_up(c, what, headers, &b, message)
-			     ? perform(c, what, message, e)
+			     ? perform(c, what, message, status, e)
 			     : err_cause(e, "libcurl refuses an option");
 
 	if (failed)
@@ -101,14 +103,15 @@ static int run(CURL *c, const struct fetch *what, struct buf *out, struct err *e
 	return failed;
 }
 
-int fetch_https(const struct fetch *what, struct buf *out, struct err *e)
+int fetch_https(const struct fetch *what, struct buf *out, int *status, struct err *e)
 {
+	*status = 0;
 	/* Nested calls are counted by libcurl: a process that fetches once an hour keeps nothing of
 	 * it. */
 	if (curl_global_init(CURL_GLOBAL_DEFAULT))
 		return err_cause(e, "libcurl cannot start");
 	CURL *c = curl_easy_init();
-	int failed = c ? run(c, what, out, e) : err_cause(e, "libcurl cannot start");
+	int failed = c ? run(c, what, out, status, e) : err_cause(e, "libcurl cannot start");
 
 	curl_easy_cleanup(c);
 	curl_global_cleanup();

@@ -18,8 +18,8 @@ struct fetch {
 };
 
 /* Append the body to out when the answer is 200. Peer and host name are verified; redirects are
- * followed, but not away from https. -1, out as it was, and in e->cause what libcurl says; e->code
- * and e->text are the caller's to set. */
-int fetch_https(const struct fetch *what, struct buf *out, struct err *e);
+ * followed, but not away from https. *status: the answer's, 0 where there was none. -1, out as it
+ * was, and in e->cause what libcurl says; e->code and e->text are the caller's to set. */
+int fetch_https(const struct fetch *what, struct buf *out, int *status, struct err *e);
 
 #endif

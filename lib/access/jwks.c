@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/access/discovery.h"
 #include "lib/access/fetch.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
@@ -33,10 +34,11 @@ struct file_id {
 
 struct jwks {
 	const struct settings *s;
-	const char *url; /* NULL: from a file */
+	bool is_remote;  /* else from a file */
 	char *path;      /* the file that holds the set */
-	char *lock_path; /* with a url only, as is new_path */
-	char *new_path;  /* becomes path by rename */
+	char *lock_path; /* NULL from a file, as are the next two */
+	char *new_path;  /* becomes path or uri_path by rename */
+	char *uri_path;  /* the jwks_uri; not used with auth.jwks */
 	struct jwk_set set;
 	struct file_id id; /* of what was last read from path, sound or not */
 	int64_t made_us;   /* wall clock: when the set in memory was written */
@@ -131,8 +133,8 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
-/* Not synced to disk: after a crash of the host it is fetched again. */
-static int store(const struct jwks *j, const struct buf *text)
+/* In place of the file. Not synced to disk: after a crash of the host it is fetched again. */
+static int store(const struct jwks *j, const struct buf *text, const char *path)
 {
 	int fd = open(j->new_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -142,22 +144,94 @@ static int store(const struct jwks *j, const struct buf *text)
 
 	if (close(fd))
 		failed = -1;
-	return failed ? failed : rename(j->new_path, j->path);
+	return failed ? failed : rename(j->new_path, path);
 }
 
 /* ---- fetching, once for the host */
 
-static int fetch(struct jwks *j, struct buf *text, struct jwk_set *set, struct err *e)
+/* How old a set or a URL may be. */
+static int64_t age(const struct jwks *j)
+{
+	return j->s->auth_refresh_us > JWKS_AGE_US ? j->s->auth_refresh_us : JWKS_AGE_US;
+}
+
+static int fetch_from(const struct jwks *j, const char *url, int64_t timeout_us, struct buf *text,
+	struct jwk_set *set, struct err *e)
 {
 	struct fetch what = {
-		.url = j->url,
+		.url = url,
 		.accept = "application/jwk-set+json, application/json",
 		.ca = j->s->auth_ca,
-		.timeout_us = j->s->auth_timeout_us,
+		.timeout_us = timeout_us,
 		.max_bytes = j->s->auth_max_bytes,
 	};
+	int status;
 
-	return fetch_https(&what, text, e) || jwk_set_parse(set, text->data, text->len, e) ? -1 : 0;
+	text->len = 0;
+	return fetch_https(&what, text, &status, e) || jwk_set_parse(set, text->data, text->len, e)
+		       ? -1
+		       : 0;
+}
+
+/* The URL kept, as a string; uri is empty when there is none. True while it need not be asked for
+ * again. */
+static bool read_uri(const struct jwks *j, struct buf *uri)
+{
+	struct file_id id;
+
+	if (!get_id(j->uri_path, &id) || file_read(j->uri_path, DISCOVERY_URL_MAX, uri) ||
+		!discovery_is_jwks_uri(buf_str(uri))) {
+		uri->len = 0;
+		return false;
+	}
+	return is_near(clock_wall_us(), time_us(id.mtime), age(j));
+}
+
+/* uri stays as it was when the issuer does not tell. */
+static void ask_uri(const struct jwks *j, int64_t timeout_us, struct buf *uri, struct err *e)
+{
+	if (discovery_ask(j->s, timeout_us, uri, e))
+		log_failure(j, "issuer's discovery document cannot be had", e->cause);
+	else if (store(j, uri, j->uri_path))
+		log_failure(j, "issuer's jwks_uri cannot be kept", strerror(errno));
+}
+
+/* What may be followed by another request has half of the time that is left, so that a host that is
+ * silent does not keep us from one that would answer. */
+static int fetch_discovered(
+	const struct jwks *j, struct buf *uri, struct buf *text, struct jwk_set *set, struct err *e)
+{
+	int64_t end = clock_monotonic_us() + j->s->auth_timeout_us;
+	bool is_fresh = read_uri(j, uri);
+	char *before = mem_strdup(buf_str(uri));
+	int failed = -1;
+
+	if (is_fresh)
+		failed = fetch_from(j, before, j->s->auth_timeout_us / 2, text, set, e);
+	if (failed) {
+		struct err why = { 0 };
+
+		ask_uri(j, (end - clock_monotonic_us()) / 2, uri, &why);
+		if (!uri->len)
+			*e = why;
+		else if (!is_fresh || strcmp(buf_str(uri), before) != 0)
+			failed = fetch_from(
+				j, buf_str(uri), end - clock_monotonic_us(), text, set, e);
+	}
+	free(before);
+	return failed;
+}
+
+static int fetch(const struct jwks *j, struct buf *text, struct jwk_set *set, struct err *e)
+{
+	struct buf uri = { 0 };
+	int failed;
+
+	if (j->s->auth_jwks[0])
+		return fetch_from(j, j->s->auth_jwks, j->s->auth_timeout_us, text, set, e);
+	failed = fetch_discovered(j, &uri, text, set, e);
+	buf_free(&uri);
+	return failed;
 }
 
 /* The caller holds the lock. */
@@ -171,7 +245,7 @@ static void renew(struct jwks *j)
 		log_failure(j, "key set cannot be fetched", e.cause);
 	} else {
 		/* In memory it serves even where it cannot be written for the others. */
-		if (store(j, &text))
+		if (store(j, &text, j->path))
 			log_failure(j, "key set cannot be kept", strerror(errno));
 		(void)get_id(j->path, &j->id); /* false leaves an id that fits no file */
 		adopt(j, &set, clock_wall_us());
@@ -257,9 +331,7 @@ static void reread_once(struct jwks *j)
 
 static bool is_old(const struct jwks *j)
 {
-	int64_t age = j->s->auth_refresh_us > JWKS_AGE_US ? j->s->auth_refresh_us : JWKS_AGE_US;
-
-	return j->url && !is_near(clock_wall_us(), j->made_us, age);
+	return j->is_remote && !is_near(clock_wall_us(), j->made_us, age(j));
 }
 
 const struct jwk *jwks_find(struct jwks *j, const char *kid, enum jwk_alg alg, struct err *e)
@@ -269,7 +341,7 @@ const struct jwk *jwks_find(struct jwks *j, const char *kid, enum jwk_alg alg, s
 	reload(j, false);
 	const struct jwk *k = jwk_set_find(&j->set, kid, alg, &other);
 
-	if (!k && !j->url)
+	if (!k && !j->is_remote)
 		reread_once(j);
 	else if (!k || is_old(j))
 		renew_once(j, !k);
@@ -297,12 +369,13 @@ static int open_file(struct jwks *j, struct err *e)
 	return err_set(e, ERR_CONFIG, "auth.jwks: %s: %s", j->path, why.cause);
 }
 
-static char *state_path(const struct jwks *j, const char *suffix)
+/* of: the URL, or the issuer, before which stands what no URL begins with. */
+static char *state_path(const struct jwks *j, const struct buf *of, const char *suffix)
 {
 	uint8_t hash[EVP_MAX_MD_SIZE];
 	struct buf b = { 0 };
 
-	if (!EVP_Q_digest(NULL, "SHA256", NULL, j->url, strlen(j->url), hash, NULL))
+	if (!EVP_Q_digest(NULL, "SHA256", NULL, of->data, of->len, hash, NULL))
 		return NULL;
 	buf_printf(&b, "%s/jwks-", j->s->state_dir);
 	for (int i = 0; i < 8; i++)
@@ -314,13 +387,21 @@ static char *state_path(const struct jwks *j, const char *suffix)
 	return path;
 }
 
-static int open_url(struct jwks *j, struct err *e)
+static int open_remote(struct jwks *j, struct err *e)
 {
-	j->url = j->s->auth_jwks;
-	j->path = state_path(j, ".json");
-	j->lock_path = state_path(j, ".lock");
-	j->new_path = state_path(j, ".new");
-	if (!j->path || !j->lock_path || !j->new_path)
+	struct buf of = { 0 };
+
+	j->is_remote = true;
+	if (j->s->auth_jwks[0])
+		buf_puts(&of, j->s->auth_jwks);
+	else
+		buf_printf(&of, "issuer %s", j->s->auth_issuer);
+	j->path = state_path(j, &of, ".json");
+	j->lock_path = state_path(j, &of, ".lock");
+	j->new_path = state_path(j, &of, ".new");
+	j->uri_path = state_path(j, &of, ".uri");
+	buf_free(&of);
+	if (!j->path || !j->lock_path || !j->new_path || !j->uri_path)
 		return err_set(e, ERR_INTERNAL, "OpenSSL has no SHA-256");
 	int fd = open(j->lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -338,8 +419,12 @@ struct jwks *jwks_open(const struct settings *s, struct err *e)
 	int failed;
 
 	j->s = s;
-	if (strncmp(s->auth_jwks, "https://", 8) == 0)
-		failed = open_url(j, e);
+	if (!s->auth_jwks[0] && !discovery_is_issuer(s->auth_issuer))
+		failed = err_set(e, ERR_CONFIG,
+			"auth.jwks is empty, and auth.issuer is no https:// URL that could tell "
+			"it");
+	else if (!s->auth_jwks[0] || strncmp(s->auth_jwks, "https://", 8) == 0)
+		failed = open_remote(j, e);
 	else if (strncmp(s->auth_jwks, "file:/", 6) == 0)
 		failed = open_file(j, e);
 	else
@@ -358,5 +443,6 @@ void jwks_close(struct jwks *j)
 	free(j->path);
 	free(j->lock_path);
 	free(j->new_path);
+	free(j->uri_path);
 	free(j);
 }

@@ -1,7 +1,7 @@
 /*
  * Token: who asks. A bearer JWT (RFC 6750, RFC 7519; RFC 9068 where typ says so), signed with RS256
  * or ES256 (RFC 7518), is checked against a JSON Web Key Set (RFC 7517) that comes from an https://
- * URL or a file.
+ * URL, which the issuer's discovery document may name, or a file.
  *
  * What a token cannot choose: the algorithm must be one that the configuration allows and that fits
  * the type of the key that `kid` names; `none` and HS* are refused whatever is configured; a key
@@ -33,8 +33,9 @@ enum { TOKEN_MAX = 16 * 1024 }; /* bytes */
 struct verifier;
 
 /* Settings are borrowed until verifier_free. NULL and ERR_CONFIG when auth.* cannot work at all (no
- * issuer, an unknown algorithm, a jwks that is neither https:// nor file:/, a key file that cannot
- * be read, a state.dir that cannot be used); an issuer that is down is no error here. */
+ * issuer, an unknown algorithm, a jwks that is neither https:// nor file:/, none with an issuer that
+ * is no https:// URL, a key file that cannot be read, a state.dir that cannot be used); an issuer
+ * that is down is no error here. */
 struct verifier *verifier_new(const struct settings *s, struct err *e);
 void verifier_free(struct verifier *v);
 

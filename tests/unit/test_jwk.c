@@ -235,8 +235,12 @@ static void expect_config_error(struct settings s, const char *text)
 
 static void refuses_settings_that_cannot_work(void **state)
 {
-	static const char *const bad[] = { "", "http://127.0.0.1/", "ftp://x/", "/etc/jwks.json",
+	static const char *const bad[] = { " ", "http://127.0.0.1/", "ftp://x/", "/etc/jwks.json",
 		"file:jwks.json", "HTTPS://x/", " https://x/" };
+	/* Not to be asked for a key set: the scheme, the host, or the form. */
+	static const char *const issuers[] = { "", "issuer", "http://x/", "HTTPS://x/", "https://",
+		"https:///x", "https://:443/", "https://x/?a", "https://x/#a", "https://x/ y",
+		"https://x/\n", "https://x/\xc3\xa9", "file:/etc/x" };
 	struct settings s = settings;
 
 	(void)state;
@@ -244,6 +248,14 @@ static void refuses_settings_that_cannot_work(void **state)
 		s.auth_jwks = bad[i];
 		expect_config_error(s, "auth.jwks");
 	}
+	s.auth_jwks = "";
+	for (size_t i = 0; i < sizeof issuers / sizeof *issuers; i++) {
+		s.auth_issuer = issuers[i];
+		expect_config_error(s, "auth.jwks is empty, and auth.issuer is no https://");
+	}
+	s.auth_issuer = "https://127.0.0.1/";
+	s.state_dir = "/tmp/sluice-no-such-folder";
+	expect_config_error(s, "state.dir: /tmp/sluice-no-such-folder/jwks-");
 	s.auth_jwks = "file:/tmp/sluice-no-such-file";
 	expect_config_error(s, "auth.jwks: /tmp/sluice-no-such-file: No such file");
 	write_file(file_path, "{\"keys\":[]}");

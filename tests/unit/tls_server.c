@@ -122,11 +122,45 @@ static void send_answer(SSL *ssl, struct tls_shared *t)
 		(void)SSL_write(ssl, "\r\n0\r\n\r\n", 7);
 }
 
+static struct tls_page *asked_page(struct tls_shared *t)
+{
+	for (int i = 0; i < TLS_PAGES; i++) {
+		size_t len = strlen(t->pages[i].path);
+
+		if (len && strncmp(t->request, "GET ", 4) == 0 &&
+			strncmp(t->request + 4, t->pages[i].path, len) == 0 &&
+			t->request[4 + len] == ' ')
+			return &t->pages[i];
+	}
+	return NULL;
+}
+
+static void send_page(SSL *ssl, struct tls_page *page)
+{
+	char head[128];
+
+	page->requests++;
+	while (!page->status)
+		usleep(5000);
+	int n = snprintf(head, sizeof head, "HTTP/1.1 %d Said\r\nContent-Length: %zu\r\n\r\n",
+		page->status, strlen(page->body));
+
+	if (SSL_write(ssl, head, n) > 0 && page->body[0])
+		(void)SSL_write(ssl, page->body, (int)strlen(page->body));
+}
+
 static void serve_one(SSL *ssl, struct tls_shared *t)
 {
 	if (SSL_accept(ssl) != 1 || !read_head(ssl, t->request, sizeof t->request))
 		return;
+	struct tls_page *page = asked_page(t);
+
 	t->requests++;
+	if (page) {
+		send_page(ssl, page);
+		(void)SSL_shutdown(ssl);
+		return;
+	}
 	while (t->answer == TLS_STALL)
 		usleep(5000);
 	send_answer(ssl, t);
@@ -198,4 +232,28 @@ void tls_server_answer(struct tls_server *s, enum tls_answer answer, const char 
 	s->shared->body_len = len;
 	s->shared->requests = 0;
 	s->shared->answer = answer;
+}
+
+struct tls_page *tls_server_page(
+	struct tls_server *s, const char *path, int status, const char *body)
+{
+	for (int i = 0; i < TLS_PAGES; i++) {
+		struct tls_page *page = &s->shared->pages[i];
+
+		if (page->path[0] && strcmp(page->path, path) != 0)
+			continue;
+		need(strlen(path) < sizeof page->path && strlen(body) < sizeof page->body, "page");
+		memcpy(page->path, path, strlen(path) + 1);
+		memcpy(page->body, body, strlen(body) + 1);
+		page->status = status;
+		page->requests = 0;
+		return page;
+	}
+	need(false, "pages");
+	return NULL;
+}
+
+void tls_server_forget_pages(struct tls_server *s)
+{
+	memset(s->shared->pages, 0, sizeof s->shared->pages);
 }

@@ -17,7 +17,15 @@ enum tls_answer {
 	TLS_STALL     /* nothing, until another answer is set */
 };
 
-enum { TLS_BODY_MAX = 1 << 20 };
+enum { TLS_BODY_MAX = 1 << 20, TLS_PAGES = 4 };
+
+/* What one path answers, whatever the others do. */
+struct tls_page {
+	char path[128];     /* "": not in use */
+	_Atomic int status; /* 0: nothing, until there is another */
+	char body[2048];
+	_Atomic int requests;
+};
 
 struct tls_shared { /* with the child */
 	_Atomic int requests;
@@ -26,6 +34,7 @@ struct tls_shared { /* with the child */
 	char request[2048]; /* the last one's head */
 	char body[TLS_BODY_MAX];
 	_Atomic size_t body_len;
+	struct tls_page pages[TLS_PAGES];
 };
 
 struct tls_server {
@@ -41,5 +50,10 @@ void tls_server_stop(struct tls_server *s); /* the port is then closed */
 
 /* From the next request on; the count begins anew. */
 void tls_server_answer(struct tls_server *s, enum tls_answer answer, const char *body);
+
+/* The page of a path, made or changed; its count begins anew. body: of less than 2048 bytes. */
+struct tls_page *tls_server_page(
+	struct tls_server *s, const char *path, int status, const char *body);
+void tls_server_forget_pages(struct tls_server *s);
 
 #endif
