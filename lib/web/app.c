@@ -30,6 +30,9 @@ static int open_parts(struct app *app, struct err *e)
 	arena_free(&a);
 	if (!app->rates)
 		return -1;
+	app->secret = secret_key_open(s, e);
+	if (!app->secret)
+		return -1;
 	app->sources = mem_zero(s->databases_n, sizeof(struct source *));
 	for (size_t i = 0; i < s->databases_n; i++)
 		app->sources[i] = postgres_new(&s->databases[i]);
@@ -58,6 +61,7 @@ void app_close(struct app *app)
 	schema_store_close(app->schemas);
 	outcome_close(app->outcomes);
 	metadata_close(app->metadata);
+	secret_key_close(app->secret);
 	rate_close(app->rates);
 	verifier_free(app->verifier);
 	settings_free(&app->settings);

@@ -5,6 +5,7 @@
 #define SLUICE_WEB_APP_H
 
 #include "lib/access/rate.h"
+#include "lib/access/secret_key.h"
 #include "lib/access/token.h"
 #include "lib/base/settings.h"
 #include "lib/job/metadata.h"
@@ -16,6 +17,7 @@ struct app {
 	struct settings settings;
 	struct verifier *verifier;
 	struct rate_table *rates;
+	struct secret_key *secret;
 	struct source **sources;        /* one for each of settings.databases */
 	struct metadata *metadata;      /* NULL: there is none */
 	struct outcome_store *outcomes; /* NULL: not kept */
