@@ -1,5 +1,6 @@
 #include "lib/job/metadata.h"
 
+#include <assert.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -11,14 +12,18 @@
 #include "lib/source/postgres_connect.h"
 
 enum {
-	ANSWER_MS = 15000, /* longer than the server's own limit for a statement */
-	LOST_MS = 10000
+	STATEMENT_MS = 10000, /* the server's own limit for a statement */
+	ANSWER_MS = 15000,
+	LOST_MS = 10000,
+	PARAMS_MAX = 8
 };
 
 struct metadata {
 	const struct settings_database *db;
 	PGconn *conn;    /* NULL: not connected */
 	int64_t lost_us; /* monotonic, when connecting failed; 0: it did not */
+	int limit_ms;    /* of a call; 0: connecting and each answer have limits of their own */
+	int64_t end_us;  /* monotonic, when the call at hand must end, where limit_ms is set */
 };
 
 struct metadata *metadata_open(const struct settings *s)
@@ -52,6 +57,11 @@ bool metadata_is_lost(const struct metadata *m)
 	return m->lost_us && clock_monotonic_us() - m->lost_us < (int64_t)LOST_MS * 1000;
 }
 
+void metadata_limit(struct metadata *m, int limit_ms)
+{
+	m->limit_ms = limit_ms;
+}
+
 static int failed(struct metadata *m, const PGresult *r, struct err *e)
 {
 	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
@@ -61,24 +71,26 @@ static int failed(struct metadata *m, const PGresult *r, struct err *e)
 		PQerrorMessage(m->conn));
 }
 
-/* The result of what was sent, waited for no longer than ANSWER_MS; NULL when it does not come: then the connection is
- * of no use. */
+/* The result of what was sent, waited for no longer than ANSWER_MS or the call's limit; NULL when it does not come: then the
+ * connection is of no use. */
 static PGresult *answer(struct metadata *m)
 {
 	PGresult *last = NULL, *r;
-	int64_t end_us = clock_monotonic_us() + (int64_t)ANSWER_MS * 1000;
+	int64_t end_us = m->limit_ms ? m->end_us : clock_monotonic_us() + (int64_t)ANSWER_MS * 1000;
 
 	for (;;) {
 		int64_t left_ms = (end_us - clock_monotonic_us()) / 1000;
+		int unsent = PQflush(m->conn);
 
-		if (!PQisBusy(m->conn)) {
+		if (unsent == 0 && !PQisBusy(m->conn)) {
 			r = PQgetResult(m->conn);
 			if (!r)
 				return last;
 			PQclear(last);
 			last = r;
-		} else if (left_ms <= 0 ||
-			   wait_fd(PQsocket(m->conn), POLLIN, -1, (int)left_ms) != WAIT_READY ||
+		} else if (unsent < 0 || left_ms <= 0 ||
+			   wait_fd(PQsocket(m->conn), (short)(unsent ? POLLIN | POLLOUT : POLLIN),
+				   -1, (int)left_ms) != WAIT_READY ||
 			   !PQconsumeInput(m->conn)) {
 			PQclear(last);
 			return NULL;
@@ -104,20 +116,47 @@ static bool is_outdated(const PGresult *r)
 	       (!strcmp(state, "3F000") || !strcmp(state, "42P01") || !strcmp(state, "42703"));
 }
 
+/* By the limits of the settings, or what is left of the call's. */
+static PGconn *connect_within(const struct metadata *m, struct err *e)
+{
+	struct settings_database db = *m->db;
+	int64_t left_us = m->end_us - clock_monotonic_us();
+
+	if (m->limit_ms && left_us < db.connect_timeout_us)
+		db.connect_timeout_us = left_us;
+	PGconn *conn = postgres_connect(&db, -1, e);
+
+	/* Else sending waits for a server that does not read, without a limit. */
+	if (conn)
+		PQsetnonblocking(conn, 1);
+	return conn;
+}
+
+/* An outcome lost to a crash of the server is no worse than one lost with the process. The last statement asks for what the
+ * migrations have made. */
+static PGresult *set_up(struct metadata *m)
+{
+	struct buf sql = { 0 };
+
+	buf_printf(&sql,
+		"SET statement_timeout = %d; SET synchronous_commit = off;"
+		" SELECT lossy FROM sluice.outcomes WHERE false AND EXISTS"
+		" (SELECT FROM sluice.schemas, sluice.cache)",
+		m->limit_ms ? m->limit_ms : STATEMENT_MS);
+	PGresult *r = PQsendQuery(m->conn, buf_str(&sql)) ? answer(m) : NULL;
+
+	buf_free(&sql);
+	return r;
+}
+
 static int connect_store(struct metadata *m, struct err *e)
 {
-	/* An outcome lost to a crash of the server is no worse than one lost with the process. The last statement
-	 * asks for what the newest migration has made. */
-	static const char setup[] = "SET statement_timeout = '10s'; SET synchronous_commit = off;"
-				    " SELECT lossy FROM sluice.outcomes WHERE false AND EXISTS "
-				    "(SELECT FROM sluice.schemas)";
-
 	metadata_disconnect(m);
-	m->conn = postgres_connect(m->db, -1, e);
+	m->conn = connect_within(m, e);
 	m->lost_us = m->conn ? 0 : clock_monotonic_us();
 	if (!m->conn)
 		return unreachable(e);
-	PGresult *r = PQsendQuery(m->conn, setup) ? answer(m) : NULL;
+	PGresult *r = set_up(m);
 	int status = PQresultStatus(r) == PGRES_TUPLES_OK ? 0 : failed(m, r, e);
 
 	if (status < 0 && is_outdated(r)) {
@@ -131,18 +170,30 @@ static int connect_store(struct metadata *m, struct err *e)
 	return status;
 }
 
-struct pg_result *metadata_run(
-	struct metadata *m, const char *sql, const char *const *params, int n, struct err *e)
+/* lens: NULL when all parameters are text, and so is the result. */
+static int send_statement(
+	struct metadata *m, const char *sql, const char *const *params, const int *lens, int n)
 {
+	int is_binary[PARAMS_MAX] = { 0 };
+
+	assert(!lens || n <= PARAMS_MAX);
+	for (int i = 0; lens && i < n; i++)
+		is_binary[i] = lens[i] != METADATA_TEXT;
+	return PQsendQueryParams(
+		m->conn, sql, n, NULL, params, lens, lens ? is_binary : NULL, lens != NULL);
+}
+
+static PGresult *run(struct metadata *m, const char *sql, const char *const *params,
+	const int *lens, int n, struct err *e)
+{
+	m->end_us = clock_monotonic_us() + (int64_t)m->limit_ms * 1000;
 	for (bool fresh = false;; fresh = true) {
 		if (!m->conn || PQstatus(m->conn) != CONNECTION_OK) {
 			if (connect_store(m, e) < 0)
 				return NULL;
 			fresh = true;
 		}
-		PGresult *r = PQsendQueryParams(m->conn, sql, n, NULL, params, NULL, NULL, 0)
-				      ? answer(m)
-				      : NULL;
+		PGresult *r = send_statement(m, sql, params, lens, n) ? answer(m) : NULL;
 		ExecStatusType is = PQresultStatus(r);
 
 		if (is == PGRES_TUPLES_OK || is == PGRES_COMMAND_OK)
@@ -156,4 +207,16 @@ struct pg_result *metadata_run(
 		if (fresh || !is_dead)
 			return NULL;
 	}
+}
+
+struct pg_result *metadata_run(
+	struct metadata *m, const char *sql, const char *const *params, int n, struct err *e)
+{
+	return run(m, sql, params, NULL, n, e);
+}
+
+struct pg_result *metadata_run_bytes(struct metadata *m, const char *sql, const char *const *params,
+	const int *lens, int n, struct err *e)
+{
+	return run(m, sql, params, lens, n, e);
 }

@@ -18,10 +18,19 @@ struct pg_result; /* libpq's PGresult */
 struct metadata *metadata_open(const struct settings *s);
 void metadata_close(struct metadata *m);
 
+/* From now on no call takes longer, connecting included (but not the lookup of a host's name). To be called before the
+ * first. */
+void metadata_limit(struct metadata *m, int limit_ms);
+
 /* Run one statement with text parameters, waiting no longer than the server's limit for it. The result is the caller's to clear;
  * NULL on failure (ERR_UNAVAILABLE): then the connection has been dropped where it is of no more use. */
 struct pg_result *metadata_run(
 	struct metadata *m, const char *sql, const char *const *params, int n, struct err *e);
+
+/* The same with a binary result, and parameters of so many bytes each in binary form, or METADATA_TEXT. */
+enum { METADATA_TEXT = -1 };
+struct pg_result *metadata_run_bytes(struct metadata *m, const char *sql, const char *const *params,
+	const int *lens, int n, struct err *e);
 
 /* End the session, and with it every lock it holds. */
 void metadata_disconnect(struct metadata *m);

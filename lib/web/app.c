@@ -39,7 +39,7 @@ static int open_parts(struct app *app, struct err *e)
 	app->metadata = metadata_open(s);
 	app->outcomes = outcome_open(app->metadata, s);
 	app->schemas = schema_store_open(app->metadata);
-	return 0;
+	return cache_open(&app->cache, s, e);
 }
 
 int app_open(struct app *app, const char *config, struct err *e)
@@ -58,6 +58,7 @@ void app_close(struct app *app)
 	for (size_t i = 0; app->sources && i < app->settings.databases_n; i++)
 		source_close(app->sources[i]);
 	free(app->sources);
+	cache_close(app->cache);
 	schema_store_close(app->schemas);
 	outcome_close(app->outcomes);
 	metadata_close(app->metadata);

@@ -8,6 +8,7 @@
 #include "lib/access/secret_key.h"
 #include "lib/access/token.h"
 #include "lib/base/settings.h"
+#include "lib/job/cache.h"
 #include "lib/job/metadata.h"
 #include "lib/job/outcome.h"
 #include "lib/job/schema_store.h"
@@ -22,6 +23,7 @@ struct app {
 	struct metadata *metadata;      /* NULL: there is none */
 	struct outcome_store *outcomes; /* NULL: not kept */
 	struct schema_store *schemas;   /* NULL: not kept */
+	struct cache *cache;            /* NULL: answers are not kept */
 };
 
 /* Read the configuration and open what must be there. ERR_CONFIG says what and where. */
