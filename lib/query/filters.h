@@ -20,8 +20,12 @@
 #include "lib/query/query.h"
 
 /* One parameter into q->filter (and-ed to what is there) or, for "order", q->sort. Values are literals of unknown type: LITERAL_STRING.
- * ERR_BAD_REQUEST names the parameter. The name need not be a column: the compiler finds out. */
+ * ERR_BAD_REQUEST names the parameter. The name need not be a column: the compiler finds out. The query and what
+ * was in it must be of the same arena; name and value are borrowed by it. */
 int filters_add(struct arena *a, const struct settings *s, const struct settings_table *t,
 	const char *name, const char *value, struct query *q, struct err *e);
+
+/* That tables.*.filters are as above: ERR_CONFIG. */
+int filters_check(const struct settings_table *t, struct err *e);
 
 #endif
