@@ -36,16 +36,17 @@ struct rights_mask {
 
 struct rights {
 	bool all_columns;
-	struct settings_strings columns; /* else these, each once */
-	const struct rights_mask *masks; /* of columns that are masked, each once */
+	struct settings_strings columns; /* else these, each once, sorted */
+	const struct rights_mask *masks; /* of columns that are masked, each once, sorted */
 	size_t masks_n;
 	int64_t rows; /* in one answer; -1: any number */
 	bool all_formats;
-	struct settings_strings formats; /* else these */
+	struct settings_strings formats; /* else these, each once, sorted */
 	const char *tenant_column;       /* NULL: the rows are everybody's */
 	const char *tenant;              /* NULL only where tenant_column is */
 	bool purpose_needed;
-	/* All of the above as one line of text, equal exactly where the rights are: the key of a cache. */
+	/* All of the above as one line of text, equal exactly where the rights are: the key of a cache. The table is not in
+	 * it. */
 	const char *text;
 };
 
@@ -60,8 +61,11 @@ enum mask rights_mask_of(const struct rights *r, const char *column);
 /* ERR_FORBIDDEN with the formats that they may have. name: as struct format_type has it. */
 int rights_format(const struct rights *r, const char *name, struct err *e);
 
-/* "stars" …; -1: there is none of that name. */
+/* "stars" …; -1: there is none of that name ("none" is no mask to ask for). */
 int mask_parse(const char *name);
 const char *mask_name(enum mask mask);
+
+/* What settings_read cannot know: ERR_CONFIG when a policy's mask is none, or is a hash without secret.key. */
+int policy_check(const struct settings *s, struct err *e);
 
 #endif

@@ -211,6 +211,8 @@ static int read_claims(struct verifier *v, const struct token *t, struct arena *
 		return refuse(e, "the token's payload is not what a JWT has");
 	int failed = check_names(v, claims, e) || check_times(v, claims, e) ? -1 : 0;
 
+	if (!failed)
+		failed = principal_read(v->s, claims, a, p, e);
 	if (!failed) {
 		p->subject = arena_strdup(a, strict_json_string(claims, "sub"));
 		p->issuer = arena_strdup(a, strict_json_string(claims, "iss"));

@@ -78,13 +78,13 @@ static const struct conf_key keys[] = {
 		"most that a query may cost, as the planner estimates; 0: any" },
 	{ "limits", "query_scan", CONF_SIZE, 0, TOP(limits_query_scan), "4G", NULL, 0,
 		"largest table that a query may read whole; 0: any" },
-	{ "limits", "query_time", CONF_DURATION, 0, TOP(limits_query_time_us), "5m", NULL, SECOND,
+	{ "limits", "query_time", CONF_DURATION, 0, TOP(limits_query_time_us), "5min", NULL, SECOND,
 		"most time that a query's statement may take" },
 
 	{ "cache", "redis", CONF_TEXT, CONF_SECRET, TOP(cache_redis), "", NULL, 0,
 		"where answers to queries are kept: redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:/path; "
 		"empty: the metadata database" },
-	{ "cache", "keep", CONF_DURATION, 0, TOP(cache_keep_us), "10m", NULL, 0,
+	{ "cache", "keep", CONF_DURATION, 0, TOP(cache_keep_us), "10min", NULL, 0,
 		"how long; 0: nothing is kept" },
 	{ "cache", "max_bytes", CONF_SIZE, 0, TOP(cache_max_bytes), "4M", NULL, 1,
 		"largest answer that is kept, compressed" },

@@ -1,0 +1,648 @@
+/*
+ * Principal and policy: what claims become, and what policies add up to. Settings are read from a file, as a server
+ * has them; claims are JSON, as a token has them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/access/policy.h"
+#include "lib/access/strict_json.h"
+
+#define START                                                                                      \
+	"{\"auth\": {\"jwks\": \"file:/k\", \"issuer\": \"i\", \"audience\": \"a\"%s},"            \
+	"\"secret\": {\"key\": \"0123456789abcdef0123456789abcdef\"},"                             \
+	"\"databases\": {\"main\": {\"conninfo\": \"dbname=x\"}}, "
+
+static struct arena arena;
+static struct settings settings;
+static struct principal who;
+static struct err why;
+
+/* auth: further members of that section, with a comma before them. rest: further sections, without one. */
+static void configure(const char *auth, const char *rest)
+{
+	char path[] = "/tmp/sluice-policy-XXXXXX";
+	int fd = mkstemp(path);
+	FILE *f = fdopen(fd, "w");
+
+	assert_non_null(f);
+	assert_true(fprintf(f, START, auth) > 0 && fprintf(f, "%s}", rest) > 0);
+	assert_int_equal(fclose(f), 0);
+	settings_free(&settings);
+	if (settings_read(&settings, path, &why))
+		fail_msg("%s: %s", rest, why.text);
+	assert_int_equal(unlink(path), 0);
+}
+
+static int read_claims(const char *json)
+{
+	struct json_object *claims = strict_json_object(json, strlen(json));
+
+	if (!claims)
+		fail_msg("not JSON: %s", json);
+	why = (struct err){ 0 };
+	who = (struct principal){ .subject = "s", .issuer = "i", .claims = json };
+	int failed = principal_read(&settings, claims, &arena, &who, &why);
+
+	json_object_put(claims);
+	return failed;
+}
+
+static void read_good(const char *json)
+{
+	if (read_claims(json))
+		fail_msg("%s: %s", json, why.text);
+}
+
+/* The grants, parted by '|'. */
+static const char *grants(const char *json)
+{
+	struct buf b = { 0 };
+
+	read_good(json);
+	for (size_t i = 0; i < who.grants_n; i++)
+		buf_printf(&b, "%s%s", i ? "|" : "", who.grants[i]);
+	const char *text = arena_strdup(&arena, buf_str(&b));
+
+	buf_free(&b);
+	return text;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	settings_free(&settings);
+	arena_free(&arena);
+	return 0;
+}
+
+/* ---- claims */
+
+static void test_grants(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "{}", "" },
+		{ "{\"roles\": []}", "" },
+		{ "{\"roles\": \"\"}", "" },
+		{ "{\"roles\": \"analyst\"}", "analyst" },
+		{ "{\"roles\": \"two words\"}", "two words" },
+		{ "{\"roles\": [\"b\", \"a\", \"b\", \"\"]}", "a|b" },
+		{ "{\"scope\": \"sluice.view sluice.export\"}",
+			"scope:sluice.export|scope:sluice.view" },
+		{ "{\"scope\": \"  b   a b \"}", "scope:a|scope:b" },
+		{ "{\"scope\": \"\"}", "" },
+		{ "{\"scope\": [\"b\", \"a a\"]}", "scope:a a|scope:b" },
+		{ "{\"scope\": \"a\", \"roles\": [\"a\"]}", "a|scope:a" },
+		/* Neither stands for the other. */
+		{ "{\"roles\": [\"scope:sluice.admin\", \"scope\", \"scope:\"]}", "scope" },
+		{ "{\"roles\": \"scope:sluice.admin\"}", "" },
+		{ "{\"scope\": \"scope:x\"}", "scope:scope:x" },
+		/* More of them than fit at first. */
+		{ "{\"scope\": \"k j i h g f e d c b a l m n o p q r s t u v w x y z\"}",
+			"scope:a|scope:b|scope:c|scope:d|scope:e|scope:f|scope:g|scope:h|scope:i|"
+			"scope:j|scope:k|scope:l|scope:m|scope:n|scope:o|scope:p|scope:q|scope:r|"
+			"scope:s|scope:t|scope:u|scope:v|scope:w|scope:x|scope:y|scope:z" },
+	};
+
+	(void)state;
+	configure("", "\"tables\": {}");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_string_equal(grants(cases[i][0]), cases[i][1]);
+	read_good("{\"roles\": [\"a\", \"c\"], \"scope\": \"v\"}");
+	assert_true(principal_has(&who, "a"));
+	assert_true(principal_has(&who, "scope:v"));
+	assert_true(principal_has(&who, "*"));
+	assert_false(principal_has(&who, "b"));
+	assert_false(principal_has(&who, "v"));
+	read_good("{}");
+	assert_false(principal_has(&who, "a"));
+	assert_true(principal_has(&who, "*"));
+}
+
+static void test_malformed_claims(void **state)
+{
+	static const char *const bad[] = {
+		"{\"roles\": null}",
+		"{\"roles\": 5}",
+		"{\"roles\": true}",
+		"{\"roles\": {\"admin\": true}}",
+		"{\"roles\": [\"admin\", 5]}",
+		"{\"roles\": [null]}",
+		"{\"roles\": [[\"admin\"]]}",
+		"{\"scope\": null}",
+		"{\"scope\": [1]}",
+		"{\"scope\": {}}",
+		"{\"tenant_id\": null}",
+		"{\"tenant_id\": \"\"}",
+		"{\"tenant_id\": true}",
+		"{\"tenant_id\": 7.0}",
+		"{\"tenant_id\": 7.5}",
+		"{\"tenant_id\": 7e3}",
+		"{\"tenant_id\": [\"7\"]}",
+		"{\"tenant_id\": {\"id\": 7}}",
+		/* What the reader of JSON makes one number of. */
+		"{\"tenant_id\": 18446744073709551615}",
+		"{\"tenant_id\": 18446744073709551616}",
+		"{\"tenant_id\": 99999999999999999999999}",
+		"{\"tenant_id\": -9223372036854775808}",
+		"{\"tenant_id\": -9223372036854775809}",
+	};
+
+	(void)state;
+	configure("", "\"tables\": {}");
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		if (!read_claims(bad[i]))
+			fail_msg("accepted: %s", bad[i]);
+		assert_int_equal(why.code, ERR_UNAUTHORIZED);
+		assert_non_null(strstr(why.text, "the token's claim "));
+	}
+}
+
+static void test_tenant(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "{\"tenant_id\": \"acme\"}", "acme" },
+		{ "{\"tenant_id\": \" \"}", " " },
+		{ "{\"tenant_id\": 7}", "7" },
+		{ "{\"tenant_id\": 0}", "0" },
+		{ "{\"tenant_id\": -12}", "-12" },
+		{ "{\"tenant_id\": 9007199254740993}", "9007199254740993" },
+		{ "{\"tenant_id\": 18446744073709551614}", "18446744073709551614" },
+	};
+
+	(void)state;
+	configure("", "\"tables\": {}");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		read_good(cases[i][0]);
+		assert_string_equal(who.tenant, cases[i][1]);
+	}
+	read_good("{}");
+	assert_null(who.tenant);
+}
+
+/* "a.b" is b within a; a name with a colon is one name. */
+static void test_claim_names(void **state)
+{
+	(void)state;
+	configure(", \"role_claim\": \"realm_access.roles\", \"scope_claim\": "
+		  "\"https://acme.example/scopes\", \"tenant_claim\": \"org.unit.id\"",
+		"\"tables\": {}");
+	assert_string_equal(
+		grants("{\"realm_access\": {\"roles\": [\"a\"]}, \"roles\": [\"admin\"],"
+		       " \"realm_access.roles\": [\"admin\"],"
+		       " \"https://acme.example/scopes\": \"s\","
+		       " \"org\": {\"unit\": {\"id\": 5}, \"id\": 6}}"),
+		"a|scope:s");
+	assert_string_equal(who.tenant, "5");
+	assert_string_equal(grants("{\"realm_access\": \"roles\", \"org\": [{\"unit\": 1}],"
+				   " \"https://acme\": {\"example/scopes\": \"s\"}}"),
+		"");
+	assert_null(who.tenant);
+	assert_int_equal(read_claims("{\"realm_access\": {\"roles\": 5}}"), -1);
+	assert_string_equal(why.text,
+		"the token's claim realm_access.roles is neither a text nor an array of texts");
+
+	/* No claim is named: nobody has any. */
+	configure(", \"role_claim\": \"\", \"scope_claim\": \"\", \"tenant_claim\": \"\"",
+		"\"tables\": {}");
+	assert_string_equal(grants("{\"roles\": 5, \"\": \"admin\", \"tenant_id\": 7}"), "");
+	assert_null(who.tenant);
+}
+
+static void test_claim_texts(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "text", "it's \"quoted\" \\ \xc3\xa4" },
+		{ "number", "-7" },
+		{ "a.b", "inner" },
+		{ "a.c", NULL },
+		{ "a", NULL },
+		{ "a.b.c", NULL },
+		{ "urn:x:y.z", "whole" },
+		{ "empty", NULL },
+		{ "list", NULL },
+		{ "null", NULL },
+		{ "true", NULL },
+		{ "half", NULL },
+		{ "huge", NULL },
+		{ "none", NULL },
+		{ ".", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	configure("", "\"tables\": {}");
+	read_good("{\"text\": \"it's \\\"quoted\\\" \\\\ \\u00e4\", \"number\": -7,"
+		  " \"a\": {\"b\": \"inner\"}, \"urn:x:y.z\": \"whole\", \"empty\": \"\","
+		  " \"list\": [\"x\"], \"null\": null, \"true\": true, \"half\": 0.5,"
+		  " \"huge\": 18446744073709551616}");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const char *text = principal_claim(&arena, &who, cases[i][0]);
+
+		if (!text != !cases[i][1] || (text && strcmp(text, cases[i][1]) != 0))
+			fail_msg("%s: %s", cases[i][0], text ? text : "(none)");
+	}
+}
+
+static void test_roles(void **state)
+{
+	static const struct {
+		const char *claims;
+		unsigned roles;
+	} cases[] = {
+		{ "{}", 0 },
+		{ "{\"roles\": [\"other\"]}", 0 },
+		{ "{\"roles\": [\"*\"]}", 0 },
+		{ "{\"roles\": [\"Viewer\"]}", 0 },
+		{ "{\"roles\": [\"viewer\"]}", ROLE_VIEWER },
+		{ "{\"scope\": \"x sluice.view\"}", ROLE_VIEWER },
+		{ "{\"scope\": \"viewer\"}", 0 },
+		{ "{\"roles\": \"sluice.view\"}", 0 },
+		{ "{\"roles\": [\"exporter\"]}", ROLE_VIEWER | ROLE_EXPORTER },
+		{ "{\"scope\": [\"sluice.export\"]}", ROLE_VIEWER | ROLE_EXPORTER },
+		{ "{\"roles\": [\"viewer\", \"admin\"]}",
+			ROLE_VIEWER | ROLE_EXPORTER | ROLE_ADMIN },
+		{ "{\"scope\": \"sluice.admin\"}", ROLE_VIEWER | ROLE_EXPORTER | ROLE_ADMIN },
+	};
+
+	(void)state;
+	configure("", "\"tables\": {}");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		read_good(cases[i].claims);
+		assert_int_equal(who.roles, cases[i].roles);
+	}
+	configure("", "\"roles\": {\"viewer\": \"*\", \"exporter\": [], \"admin\": \"root\"}");
+	read_good("{}");
+	assert_int_equal(who.roles, ROLE_VIEWER);
+	read_good("{\"roles\": \"exporter\"}");
+	assert_int_equal(who.roles, ROLE_VIEWER);
+	read_good("{\"roles\": \"root\"}");
+	assert_int_equal(who.roles, ROLE_VIEWER | ROLE_EXPORTER | ROLE_ADMIN);
+}
+
+/* ---- policies */
+
+static void rights_of(const char *table, const char *claims, struct rights *r)
+{
+	read_good(claims);
+	if (policy_rights(&settings, settings_table(&settings, table), &who, &arena, r, &why))
+		fail_msg("%s, %s: %s", table, claims, why.text);
+}
+
+static void refuses(const char *table, const char *claims, enum err_code code, const char *text)
+{
+	struct rights r;
+
+	read_good(claims);
+	assert_int_equal(
+		policy_rights(&settings, settings_table(&settings, table), &who, &arena, &r, &why),
+		-1);
+	assert_int_equal(why.code, code);
+	assert_string_equal(why.text, text);
+}
+
+/* "a b:stars …": what is seen of the columns a to e, and how. */
+static const char *seen(const struct rights *r)
+{
+	static const char *const columns[] = { "a", "b", "c", "d", "e" };
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < 5; i++) {
+		enum mask mask = rights_mask_of(r, columns[i]);
+
+		if (!rights_column(r, columns[i]))
+			continue;
+		buf_printf(&b, "%s%s", b.len ? " " : "", columns[i]);
+		if (mask != MASK_NONE)
+			buf_printf(&b, ":%s", mask_name(mask));
+	}
+	const char *text = arena_strdup(&arena, buf_str(&b));
+
+	buf_free(&b);
+	return text;
+}
+
+static const char *seen_by(const char *claims)
+{
+	struct rights r;
+
+	rights_of("t", claims, &r);
+	return seen(&r);
+}
+
+static void test_open_table(void **state)
+{
+	struct rights r;
+
+	(void)state;
+	configure("", "\"tables\": {\"t\": {}, \"u\": {\"purpose\": \"required\"}},"
+		      "\"policies\": {\"p\": {\"tables\": \"u\", \"roles\": \"x\"}}");
+	rights_of("t", "{\"tenant_id\": 7}", &r);
+	assert_true(r.all_columns);
+	assert_true(r.all_formats);
+	assert_int_equal(r.rows, -1);
+	assert_int_equal(r.masks_n, 0);
+	assert_null(r.tenant_column);
+	assert_null(r.tenant);
+	assert_false(r.purpose_needed);
+	assert_int_equal(rights_format(&r, "csv", &why), 0);
+	const char *open = r.text;
+
+	/* A policy that grants everything is the same as none. */
+	rights_of("u", "{\"roles\": \"x\"}", &r);
+	assert_true(r.purpose_needed);
+	assert_string_not_equal(r.text, open);
+	r.purpose_needed = false;
+	assert_true(r.all_columns && r.all_formats && r.rows == -1);
+}
+
+static void test_hidden_table(void **state)
+{
+	struct rights r;
+
+	(void)state;
+	configure("", "\"tables\": {\"t\": {\"tenant_column\": \"org\"}, \"u\": {}},"
+		      "\"policies\": {\"p\": {\"tables\": [\"u\", \"t\"], \"roles\": [\"x\", "
+		      "\"scope:y\"]}}");
+	refuses("u", "{}", ERR_NOT_FOUND, "there is no table \"u\"");
+	refuses("u", "{\"roles\": [\"admin\", \"y\", \"*\"]}", ERR_NOT_FOUND,
+		"there is no table \"u\"");
+	/* Nor is it told that it has tenants. */
+	refuses("t", "{}", ERR_NOT_FOUND, "there is no table \"t\"");
+	rights_of("u", "{\"scope\": \"y\"}", &r);
+	rights_of("u", "{\"roles\": \"x\"}", &r);
+}
+
+static void test_tenants(void **state)
+{
+	struct rights r, other;
+
+	(void)state;
+	configure("", "\"tables\": {\"t\": {\"tenant_column\": \"org\"}, \"u\": {}}");
+	rights_of("t", "{\"tenant_id\": 7}", &r);
+	assert_string_equal(r.tenant_column, "org");
+	assert_string_equal(r.tenant, "7");
+	rights_of("t", "{\"tenant_id\": \"8\"}", &other);
+	assert_string_not_equal(r.text, other.text);
+	rights_of("t", "{\"tenant_id\": \"7\"}", &other);
+	assert_string_equal(r.text, other.text);
+	refuses("t", "{\"roles\": \"admin\"}", ERR_FORBIDDEN,
+		"the rows of \"t\" are tenants', and the token names none");
+	/* Where rows are everybody's, the tenant makes no difference. */
+	rights_of("u", "{\"tenant_id\": 7}", &r);
+	rights_of("u", "{\"tenant_id\": 8}", &other);
+	assert_string_equal(r.text, other.text);
+}
+
+static void test_columns_add_up(void **state)
+{
+	(void)state;
+	configure("",
+		"\"tables\": {\"t\": {}, \"other\": {}}, \"policies\": {"
+		"\"one\": {\"tables\": \"t\", \"roles\": \"r1\", \"columns\": [\"c\", \"a\"]},"
+		"\"two\": {\"tables\": \"t\", \"roles\": \"r2\", \"columns\": [\"a\", \"b\"]},"
+		"\"all\": {\"tables\": [\"other\", \"t\"], \"roles\": \"r3\"},"
+		"\"not\": {\"tables\": \"other\", \"roles\": \"*\"}}");
+	assert_string_equal(seen_by("{\"roles\": [\"r1\"]}"), "a c");
+	assert_string_equal(seen_by("{\"roles\": [\"r2\"]}"), "a b");
+	assert_string_equal(seen_by("{\"roles\": [\"r1\", \"r2\"]}"), "a b c");
+	assert_string_equal(seen_by("{\"roles\": [\"r1\", \"r3\"]}"), "a b c d e");
+	refuses("t", "{}", ERR_NOT_FOUND, "there is no table \"t\"");
+}
+
+/* A column is masked where all that show it mask it, as the first of them says. */
+static void test_masks_add_up(void **state)
+{
+	(void)state;
+	configure("",
+		"\"tables\": {\"t\": {}}, \"policies\": {"
+		"\"one\": {\"tables\": \"t\", \"roles\": \"r1\", \"masks\": [\"a:stars\", "
+		"\"b:year\"]},"
+		"\"two\": {\"tables\": \"t\", \"roles\": \"r2\", \"columns\": [\"a\", \"c\", "
+		"\"d\"],"
+		" \"masks\": [\"a:hash\", \"c:null\", \"d:partial\"]},"
+		"\"three\": {\"tables\": \"t\", \"roles\": \"r3\", \"columns\": [\"a\", \"e\"]}}");
+	assert_string_equal(seen_by("{\"roles\": [\"r1\"]}"), "a:stars b:year c d e");
+	assert_string_equal(seen_by("{\"roles\": [\"r2\"]}"), "a:hash c:null d:partial");
+	assert_string_equal(seen_by("{\"roles\": [\"r3\"]}"), "a e");
+	/* Both mask a, only one shows b, the first shows c and d plain. */
+	assert_string_equal(seen_by("{\"roles\": [\"r2\", \"r1\"]}"), "a:stars b:year c d e");
+	assert_string_equal(seen_by("{\"roles\": [\"r2\", \"r3\"]}"), "a c:null d:partial e");
+	assert_string_equal(seen_by("{\"roles\": [\"r3\", \"r1\"]}"), "a b:year c d e");
+	/* Admins are no exception. */
+	refuses("t", "{\"roles\": [\"admin\"]}", ERR_NOT_FOUND, "there is no table \"t\"");
+	assert_string_equal(seen_by("{\"roles\": [\"admin\", \"r1\"]}"), "a:stars b:year c d e");
+}
+
+/* A column's name may hold a colon; the mask is behind the last. */
+static void test_mask_of_an_odd_name(void **state)
+{
+	struct rights r;
+
+	(void)state;
+	configure("",
+		"\"tables\": {\"t\": {}}, \"policies\": {\"p\": {\"tables\": \"t\", \"roles\": "
+		"\"*\", \"masks\": [\"a:hash:null\", \"ab:stars\"]}}");
+	rights_of("t", "{}", &r);
+	assert_int_equal(rights_mask_of(&r, "a:hash"), MASK_NULL);
+	assert_int_equal(rights_mask_of(&r, "a"), MASK_NONE);
+	assert_int_equal(rights_mask_of(&r, "ab"), MASK_STARS);
+	assert_int_equal(r.masks_n, 2);
+}
+
+static void test_rows_and_formats_add_up(void **state)
+{
+	struct rights r;
+
+	(void)state;
+	configure("", "\"tables\": {\"t\": {}}, \"policies\": {"
+		      "\"one\": {\"tables\": \"t\", \"roles\": \"r1\", \"rows\": 10, \"formats\": "
+		      "[\"json\", "
+		      "\"csv\"]},"
+		      "\"two\": {\"tables\": \"t\", \"roles\": \"r2\", \"rows\": 500, \"formats\": "
+		      "[\"csv\", "
+		      "\"xml\"]},"
+		      "\"all\": {\"tables\": \"t\", \"roles\": \"r3\"}}");
+	rights_of("t", "{\"roles\": [\"r2\", \"r1\"]}", &r);
+	assert_int_equal(r.rows, 500);
+	assert_int_equal(r.formats.n, 3);
+	assert_int_equal(rights_format(&r, "xml", &why), 0);
+	assert_int_equal(rights_format(&r, "json", &why), 0);
+	assert_int_equal(rights_format(&r, "parquet", &why), -1);
+	assert_int_equal(why.code, ERR_FORBIDDEN);
+	assert_string_equal(
+		why.text, "this table is not yours to have as parquet, but as: csv, json, xml");
+	rights_of("t", "{\"roles\": [\"r1\"]}", &r);
+	assert_int_equal(r.rows, 10);
+	assert_int_equal(rights_format(&r, "xml", &why), -1);
+	rights_of("t", "{\"roles\": [\"r1\", \"r3\"]}", &r);
+	assert_int_equal(r.rows, -1);
+	assert_int_equal(rights_format(&r, "parquet", &why), 0);
+}
+
+/* ---- the text */
+
+static const char *text_under(const char *table, const char *policies, const char *claims)
+{
+	struct rights r;
+	struct buf b = { 0 };
+
+	buf_printf(&b, "\"tables\": {\"t\": {%s}}, \"policies\": {%s}", table, policies);
+	configure("", buf_str(&b));
+	buf_free(&b);
+	rights_of("t", claims, &r);
+	assert_null(strchr(r.text, '\n'));
+	return r.text;
+}
+
+#define ALL "\"tables\": \"t\", \"roles\": \"*\""
+
+static void test_equal_rights_have_equal_texts(void **state)
+{
+	static const char *const same[][2] = {
+		{ "", "\"p\": {" ALL "}" },
+		{ "\"p\": {" ALL ", \"columns\": [\"b\", \"a\"]}",
+			"\"p\": {" ALL ", \"columns\": \"a\"}, \"q\": {" ALL ", \"columns\": "
+			"[\"b\", \"a\"]}" },
+		{ "\"p\": {" ALL ", \"masks\": [\"b:stars\", \"a:null\"]}",
+			"\"q\": {" ALL ", \"masks\": [\"a:null\", \"b:stars\"]}" },
+		{ "\"p\": {" ALL ", \"formats\": [\"csv\", \"xml\"], \"rows\": 9}",
+			"\"p\": {" ALL ", \"formats\": \"xml\", \"rows\": 9},"
+			"\"q\": {" ALL ", \"formats\": \"csv\", \"rows\": 8}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+		assert_string_equal(
+			text_under("", same[i][0], "{}"), text_under("", same[i][1], "{}"));
+}
+
+/* Each of these is unlike all others, though joined by any one mark some would read the same. */
+static void test_other_rights_have_other_texts(void **state)
+{
+#define TENANTS "\"tenant_column\": \"x\""
+	static const char *const cases[][3] = {
+		{ "", "", "{}" },
+		{ "\"purpose\": \"required\"", "", "{}" },
+		{ "", "\"p\": {" ALL ", \"rows\": 1}", "{}" },
+		{ "", "\"p\": {" ALL ", \"rows\": 12}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"*\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"a\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"a,b\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"a%2cb\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": [\"a\", \"b\"]}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"ab\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"a b\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"a\\nb\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"a formats=b\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"a\", \"formats\": \"b\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"\\u00e4\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"columns\": \"\\u00c3\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"formats\": \"a\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"masks\": \"a:stars\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"masks\": \"a:hash\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"masks\": \"a:stars,b:stars\"}", "{}" },
+		{ "", "\"p\": {" ALL ", \"masks\": [\"a:stars\", \"b:stars\"]}", "{}" },
+		{ "", "\"p\": {" ALL ", \"masks\": \"a tenant=x:stars\"}", "{}" },
+		{ TENANTS, "", "{\"tenant_id\": \"x\"}" },
+		{ TENANTS, "", "{\"tenant_id\": \"y:x\"}" },
+		{ "\"tenant_column\": \"x:y\"", "", "{\"tenant_id\": \"x\"}" },
+		{ TENANTS, "", "{\"tenant_id\": \"x \"}" },
+		{ TENANTS, "", "{\"tenant_id\": \"X\"}" },
+		{ TENANTS, "", "{\"tenant_id\": \"%58\"}" },
+		{ TENANTS, "\"p\": {" ALL ", \"masks\": \"a:stars\"}", "{\"tenant_id\": \"x\"}" },
+	};
+	enum { N = sizeof cases / sizeof cases[0] };
+	const char *texts[N];
+
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		texts[i] = text_under(cases[i][0], cases[i][1], cases[i][2]);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(texts[i], texts[j]))
+				fail_msg("%zu and %zu are both \"%s\"", j, i, texts[i]);
+	}
+}
+
+/* ---- what is checked at the start */
+
+static void test_words(void **state)
+{
+	static const char *const names[] = { "stars", "hash", "partial", "null", "year" };
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(mask_parse(names[i]), MASK_STARS + i);
+		assert_string_equal(mask_name((enum mask)(MASK_STARS + i)), names[i]);
+	}
+	assert_int_equal(mask_parse("none"), -1);
+	assert_int_equal(mask_parse("Stars"), -1);
+	assert_int_equal(mask_parse(""), -1);
+}
+
+static void check_fails(const char *mask, const char *text)
+{
+	struct buf b = { 0 };
+
+	buf_printf(&b,
+		"\"tables\": {\"t\": {}}, \"policies\": {\"p\": {" ALL ", \"masks\": "
+		"[\"a:stars\", \"%s\"]}}",
+		mask);
+	configure("", buf_str(&b));
+	buf_free(&b);
+	assert_int_equal(policy_check(&settings, &why), -1);
+	assert_int_equal(why.code, ERR_CONFIG);
+	assert_string_equal(why.text, text);
+}
+
+static void test_check(void **state)
+{
+	(void)state;
+	configure("",
+		"\"tables\": {\"t\": {}}, \"policies\": {\"p\": {" ALL ", \"masks\": "
+		"[\"a:stars\", \"b:hash\", \"c\\u00e4:x:partial\", \"d:null\", \"e:year\"]}}");
+	assert_int_equal(policy_check(&settings, &why), 0);
+	settings.secret_key = "";
+	assert_int_equal(policy_check(&settings, &why), -1);
+	assert_string_equal(
+		why.text, "\"policies.p.masks\": \"b:hash\" needs secret.key, which is empty");
+#define MASKS "must be COLUMN:MASK, the mask one of stars, hash, partial, null, year"
+	check_fails("b:star", "\"policies.p.masks\": \"b:star\" " MASKS);
+	check_fails("b:none", "\"policies.p.masks\": \"b:none\" " MASKS);
+	check_fails("b:Hash", "\"policies.p.masks\": \"b:Hash\" " MASKS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_grants),
+		cmocka_unit_test(test_malformed_claims),
+		cmocka_unit_test(test_tenant),
+		cmocka_unit_test(test_claim_names),
+		cmocka_unit_test(test_claim_texts),
+		cmocka_unit_test(test_roles),
+		cmocka_unit_test(test_open_table),
+		cmocka_unit_test(test_hidden_table),
+		cmocka_unit_test(test_tenants),
+		cmocka_unit_test(test_columns_add_up),
+		cmocka_unit_test(test_masks_add_up),
+		cmocka_unit_test(test_mask_of_an_odd_name),
+		cmocka_unit_test(test_rows_and_formats_add_up),
+		cmocka_unit_test(test_equal_rights_have_equal_texts),
+		cmocka_unit_test(test_other_rights_have_other_texts),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_check),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, tear_down);
+}
