@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "lib/base/settings.h"
+#include "lib/job/audit.h"
 #include "lib/job/migrate.h"
 #include "lib/source/postgres_catalog.h"
 
@@ -25,6 +26,9 @@ enum option_id {
 	OPT_DIR,
 	OPT_DATABASE,
 	OPT_SCHEMA,
+	OPT_HEAD,
+	OPT_TABLE,
+	OPT_SINCE,
 	OPT_HELP,
 	OPT_VERSION,
 	OPTIONS_N
@@ -46,6 +50,9 @@ static const struct option long_options[] = {
 	{ "dir", required_argument, NULL, OPT_DIR },
 	{ "database", required_argument, NULL, OPT_DATABASE },
 	{ "schema", required_argument, NULL, OPT_SCHEMA },
+	{ "head", required_argument, NULL, OPT_HEAD },
+	{ "table", required_argument, NULL, OPT_TABLE },
+	{ "since", required_argument, NULL, OPT_SINCE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -59,6 +66,10 @@ static const char help[] =
 	"  migrate [--dir DIR]   bring the metadata database to what this version needs\n"
 	"  catalog init [--database KEY] [--schema NAME]\n"
 	"                        print a `tables` configuration from a live database\n"
+	"  audit verify [--head SEQ:HASH]\n"
+	"                        whether the audit is as it was written, up to that line at least\n"
+	"  audit who-exported --table KEY [--since TIME]\n"
+	"                        print who took rows of a table\n"
 	"\n"
 	"  -c, --config FILE     the configuration; else $SLUICE_CONFIG, else\n"
 	"                        " SLUICE_CONFIG_FILE "\n"
@@ -78,6 +89,18 @@ static int fail(const struct err *e)
 {
 	fprintf(stderr, "sluice: %s%s%s\n", e->text, *e->cause ? ": " : "", e->cause);
 	return FAILED;
+}
+
+static int __attribute__((format(printf, 1, 2))) usage(const char *format, ...)
+{
+	va_list args;
+
+	fputs("sluice: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("; `sluice --help` lists what there is\n", stderr);
+	return USAGE;
 }
 
 /* What was printed is only there when the last byte went out. */
@@ -174,23 +197,61 @@ static int run_catalog_init(const struct options *o)
 	return failed ? fail(&e) : print(&b);
 }
 
+/* The metadata database, or NULL with the error set; s is to be freed either way. */
+static const struct settings_database *read_metadata(
+	const struct options *o, struct settings *s, struct err *e)
+{
+	if (read_settings(o, s, e))
+		return NULL;
+	if (!*s->metadata_database)
+		err_set(e, ERR_CONFIG, "\"metadata.database\" is empty: there is no audit");
+	return settings_database(s, s->metadata_database);
+}
+
+static int end_audit(struct settings *s, int failed, const struct err *e)
+{
+	int unwritten = flush();
+
+	settings_free(s);
+	if (!failed)
+		return unwritten;
+	fail(e);
+	return e->code == ERR_BAD_REQUEST ? USAGE : FAILED;
+}
+
+static int run_audit_verify(const struct options *o)
+{
+	struct settings s;
+	struct err e;
+	bool broken = false;
+	const struct settings_database *db = read_metadata(o, &s, &e);
+	int failed = !db || audit_verify(db, o->values[OPT_HEAD], stdout, &broken, &e) < 0;
+	int status = end_audit(&s, failed, &e);
+
+	return broken ? FAILED : status;
+}
+
+static int run_audit_who(const struct options *o)
+{
+	struct settings s;
+	struct err e;
+
+	if (!o->values[OPT_TABLE])
+		return usage("audit who-exported needs --table");
+	const struct settings_database *db = read_metadata(o, &s, &e);
+	int failed = !db || audit_who_exported(
+				    db, o->values[OPT_TABLE], o->values[OPT_SINCE], stdout, &e) < 0;
+
+	return end_audit(&s, failed, &e);
+}
+
 static const struct command commands[] = {
 	{ "config", 1u << OPT_KEYS, run_config },
 	{ "migrate", 1u << OPT_DIR, run_migrate },
 	{ "catalog init", 1u << OPT_DATABASE | 1u << OPT_SCHEMA, run_catalog_init },
+	{ "audit verify", 1u << OPT_HEAD, run_audit_verify },
+	{ "audit who-exported", 1u << OPT_TABLE | 1u << OPT_SINCE, run_audit_who },
 };
-
-static int __attribute__((format(printf, 1, 2))) usage(const char *format, ...)
-{
-	va_list args;
-
-	fputs("sluice: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputs("; `sluice --help` lists what there is\n", stderr);
-	return USAGE;
-}
 
 static const struct command *find_command(const char *words)
 {

@@ -4,6 +4,7 @@
 
 #include "lib/base/conf.h"
 #include "lib/base/nearest.h"
+#include "lib/base/settings_check.h"
 
 #define TOP(field)      offsetof(struct settings, field)
 #define DATABASE(field) offsetof(struct settings_database, field)
@@ -104,6 +105,9 @@ static const struct conf_key keys[] = {
 		"key of the database that keeps the outcome of exports; empty: none is kept" },
 	{ "metadata", "keep", CONF_DURATION, 0, TOP(metadata_keep_us), "24h", NULL, SECOND,
 		"how long an outcome can be asked" },
+
+	{ "audit", "required", CONF_TEXT, 0, TOP(audit_required), "no", "no,required", 0,
+		"required: rows are refused while nobody can write down who takes them" },
 
 	{ "worker", "max_requests", CONF_INTEGER, 0, TOP(worker_max_requests), "10000", NULL, 0,
 		"requests after which a process leaves and another is started; 0: never" },
@@ -222,10 +226,13 @@ static int check(struct settings *s, struct conf *c, struct err *e)
 	if (*s->metadata_database &&
 		check_database(s, c, "metadata.database", s->metadata_database, e))
 		return -1;
+	if (!*s->metadata_database && !strcmp(s->audit_required, "required"))
+		return conf_fail(c, e, "audit.required",
+			"needs a database to write to: \"metadata.database\" is empty");
 	for (size_t i = 0; i < s->tables_n; i++)
 		if (check_table(s, c, &s->tables[i], e))
 			return -1;
-	return 0;
+	return settings_check(s, c, e);
 }
 
 int settings_read(struct settings *s, const char *path, struct err *e)

@@ -115,6 +115,9 @@ struct settings {
 	const char *metadata_database; /* a key of databases; "": outcomes are not kept */
 	int64_t metadata_keep_us;      /* how long an outcome can be asked */
 
+	/* audit */
+	const char *audit_required; /* "no" or "required" */
+
 	/* worker */
 	int64_t worker_max_requests; /* leave after so many; 0: never */
 	int64_t worker_stop_us;      /* SIGTERM: a busy worker may finish for this long */

@@ -141,7 +141,7 @@ static PGresult *set_up(struct metadata *m)
 	buf_printf(&sql,
 		"SET statement_timeout = %d; SET synchronous_commit = off;"
 		" SELECT lossy FROM sluice.outcomes WHERE false AND EXISTS"
-		" (SELECT FROM sluice.schemas, sluice.cache)",
+		" (SELECT FROM sluice.schemas, sluice.audit, sluice.cache)",
 		m->limit_ms ? m->limit_ms : STATEMENT_MS);
 	PGresult *r = PQsendQuery(m->conn, buf_str(&sql)) ? answer(m) : NULL;
 
