@@ -246,7 +246,7 @@ void conf_value_put(const struct conf_key *k, const void *field, struct buf *out
 	switch (k->type) {
 	case CONF_TEXT:
 		memcpy(&text, field, sizeof text);
-		if (k->flags & CONF_SECRET)
+		if (k->flags & CONF_SECRET && *text)
 			text = "***";
 		buf_put_json(out, text, strlen(text));
 		break;

@@ -16,7 +16,7 @@ int conf_value_set(struct conf *c, const struct conf_key *k, const char *name,
 /* The table's own default. A default that cannot be read is a mistake in the table: an assert. */
 void conf_value_default(const struct conf *c, const struct conf_key *k, void *field);
 
-/* As JSON that conf_value_set reads; a secret is "***". */
+/* As JSON that conf_value_set reads; a secret that is set is "***". */
 void conf_value_put(const struct conf_key *k, const void *field, struct buf *out);
 
 #endif

@@ -138,7 +138,7 @@ struct settings {
 int settings_read(struct settings *s, const char *path, struct err *e);
 void settings_free(struct settings *s);
 
-/* The effective values as JSON, keys in the table's order, secrets shown as "***". */
+/* The effective values as JSON, keys in the table's order, secrets that are set shown as "***". */
 void settings_print(const struct settings *s, struct buf *out);
 
 /* One line a key: name, default, help; for `sluice config --keys` and the tests. */

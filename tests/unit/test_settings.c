@@ -104,9 +104,19 @@ static void test_defaults(void **state)
 	assert_int_equal(s.auth_timeout_us, 5000000);
 	assert_int_equal(s.auth_max_bytes, 256 * 1024);
 	assert_string_equal(s.auth_ca, "");
+	assert_string_equal(s.auth_role_claim, "roles");
+	assert_string_equal(s.auth_scope_claim, "scope");
+	assert_string_equal(s.auth_tenant_claim, "tenant_id");
+	assert_int_equal(s.roles_viewer.n, 2);
+	assert_string_equal(s.roles_viewer.items[1], "scope:sluice.view");
+	assert_string_equal(s.roles_exporter.items[0], "exporter");
+	assert_string_equal(s.roles_admin.items[0], "admin");
+	assert_string_equal(s.secret_key, "");
 	assert_int_equal(s.limits_requests, 100);
 	assert_int_equal(s.limits_window_us, 60000000);
 	assert_int_equal(s.limits_page_rows, 100000);
+	assert_int_equal(s.limits_query_time_us, 300000000);
+	assert_int_equal(s.cache_keep_us, 600000000);
 	assert_string_equal(s.state_dir, "/run/sluice");
 	assert_string_equal(s.stage_dir, "/var/lib/sluice/stage");
 	assert_true(s.stage_max_bytes == INT64_C(10) << 30);
@@ -116,6 +126,7 @@ static void test_defaults(void **state)
 	assert_true(s.worker_stop_us == INT64_C(3600000000));
 	assert_int_equal(s.databases_n, 0);
 	assert_int_equal(s.tables_n, 0);
+	assert_int_equal(s.policies_n, 0);
 	settings_free(&s);
 	settings_free(&s); /* an empty one is harmless */
 }
@@ -315,7 +326,7 @@ static void test_wrong_types(void **state)
 static void test_auth(void **state)
 {
 	(void)state;
-	read_bad("{}", "t.conf: \"auth.jwks\" is missing");
+	read_bad("{}", "t.conf: \"auth.issuer\" is missing");
 	read_bad("{\n\"auth\": {\"jwks\": \"x\"}}", "t.conf:2: \"auth.issuer\" is missing");
 	read_bad("{\"auth\": {\"jwks\": \"x\", \"issuer\":\n\"\"}}",
 		"t.conf:1: \"auth.issuer\" must not be empty");
