@@ -115,8 +115,8 @@ static redisReply *receive(struct redis_store *s, struct err *e)
 			total += (size_t)n;
 			redisReaderFeed(s->conn->reader, s->in, (size_t)n);
 			if (total > s->reply_max) {
-				lost(s, e, "a reply is larger than cache.max_bytes");
-				err_set(e, ERR_TOO_LARGE, "the cache holds something too large");
+				disconnect(s);
+				err_set(e, ERR_TOO_LARGE, "redis: holds more than cache.max_bytes");
 				return NULL;
 			}
 		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -304,15 +304,18 @@ static const char *host_of(struct arena *a, const char *host)
 
 static bool take_url(struct redis_store *s, CURLU *url, const char *text)
 {
-	if (curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+	static const char scheme[] = "redis://";
+	const size_t scheme_len = sizeof scheme - 1;
+
+	/* libcurl would take a third slash for one too many. */
+	if (strncmp(text, scheme, scheme_len) != 0 || text[scheme_len] == '/' ||
+		curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
 		return false;
-	const char *scheme = part(s, url, CURLUPART_SCHEME), *port = part(s, url, CURLUPART_PORT);
-	const char *host = part(s, url, CURLUPART_HOST), *path = part(s, url, CURLUPART_PATH);
-	const char *user = part(s, url, CURLUPART_USER);
+	const char *host = part(s, url, CURLUPART_HOST), *port = part(s, url, CURLUPART_PORT);
+	const char *path = part(s, url, CURLUPART_PATH), *user = part(s, url, CURLUPART_USER);
 
 	s->password = part(s, url, CURLUPART_PASSWORD);
-	if (!scheme || strcmp(scheme, "redis") != 0 || !host || !*host ||
-		part(s, url, CURLUPART_QUERY) || part(s, url, CURLUPART_FRAGMENT) ||
+	if (!host || !*host || part(s, url, CURLUPART_QUERY) || part(s, url, CURLUPART_FRAGMENT) ||
 		(user && *user && !s->password))
 		return false;
 	s->host = host_of(&s->arena, host);
