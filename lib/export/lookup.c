@@ -82,12 +82,12 @@ static int take_int(void *to, const struct batch *b, struct err *e)
 	return 0;
 }
 
-int lookup_count(struct source *s, struct arena *a, const struct select *sel, int64_t most,
-	int64_t *count, struct err *e)
+int lookup_count(struct source *s, struct compile *c, int64_t most, int64_t *count, struct err *e)
 {
 	struct statement st;
 
-	select_compile_count(a, sel, most, &st);
+	if (compile_count(c, most, &st, e) < 0)
+		return -1;
 	return each_batch(s, &st, take_int, count, e);
 }
 
@@ -110,12 +110,14 @@ static int take_plan(void *to, const struct batch *b, struct err *e)
 	return rows ? 0 : err_set(e, ERR_DATABASE, "the database's plan cannot be read");
 }
 
-int lookup_estimate(
-	struct source *s, struct arena *a, const struct select *sel, int64_t *rows, struct err *e)
+int lookup_estimate(struct source *s, struct compile *c, int64_t *rows, struct err *e)
 {
+	struct compiled compiled;
 	struct statement st;
 
-	select_compile(a, sel, &st);
-	st.sql = arena_printf(a, "EXPLAIN (FORMAT JSON) %s", st.sql);
+	if (compile_query(c, &compiled, e) < 0)
+		return -1;
+	st = compiled.statement;
+	st.sql = arena_printf(c->scope->arena, "EXPLAIN (FORMAT JSON) %s", st.sql);
 	return each_batch(s, &st, take_plan, rows, e);
 }

@@ -7,8 +7,8 @@
 
 #include "lib/base/settings.h"
 #include "lib/query/catalog.h"
+#include "lib/query/compile.h"
 #include "lib/query/page.h"
-#include "lib/query/select.h"
 #include "lib/source/source.h"
 
 /* The source is between begin and end. */
@@ -18,12 +18,10 @@ int lookup_table(struct source *s, struct arena *a, const struct settings_table 
 int lookup_bounds(struct source *s, struct arena *a, const struct page_key *key, int32_t total,
 	struct page_bounds *b, struct err *e);
 
-/* The rows that the select would give, counted no further than most + 1. */
-int lookup_count(struct source *s, struct arena *a, const struct select *sel, int64_t most,
-	int64_t *count, struct err *e);
+/* The rows that the query would give without its limit, counted no further than most + 1. */
+int lookup_count(struct source *s, struct compile *c, int64_t most, int64_t *count, struct err *e);
 
-/* The planner's estimate of the same. */
-int lookup_estimate(
-	struct source *s, struct arena *a, const struct select *sel, int64_t *rows, struct err *e);
+/* The planner's estimate of the rows that the query would give. */
+int lookup_estimate(struct source *s, struct compile *c, int64_t *rows, struct err *e);
 
 #endif

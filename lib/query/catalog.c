@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "lib/query/kind.h"
+#include "lib/query/page_value.h"
+
 /* A name as SQL spells it, quoted or not: x, public."X". An unquoted part begins with a letter, also
  * one beyond ASCII, or _, and goes on with these, digits and $. */
 #define QUOTED "\"([^\"]|\"\")+\""
@@ -146,18 +149,28 @@ void catalog_add(struct arena *a, const struct batch *b, struct catalog_table *t
 	}
 }
 
-const struct catalog_column *catalog_column(const struct catalog_table *t, const char *name)
+static struct catalog_column *find(struct catalog_column *columns, size_t n, const char *name)
 {
-	for (size_t i = 0; i < t->columns_n; i++)
-		if (!strcmp(t->columns[i].name, name))
-			return &t->columns[i];
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(columns[i].name, name))
+			return &columns[i];
 	return NULL;
 }
 
-static int missing_column(const struct settings_table *settings, const char *name, struct err *e)
+const struct catalog_column *catalog_column(const struct catalog_table *t, const char *name)
+{
+	return find(t->columns, t->columns_n, name);
+}
+
+const struct catalog_column *catalog_any_column(const struct catalog_table *t, const char *name)
+{
+	return find(t->all, t->all_n, name);
+}
+
+static int missing_column(const char *table, const char *name, struct err *e)
 {
 	err_set(e, ERR_NOT_FOUND, "the table is not available");
-	return err_cause(e, "table %s: the database has no column \"%s\"", settings->key, name);
+	return err_cause(e, "table %s: the database has no column \"%s\"", table, name);
 }
 
 /* Only what the registry lists, in its order. */
@@ -170,7 +183,7 @@ static int keep_listed(struct arena *a, const struct settings_table *settings,
 		const struct catalog_column *c = catalog_column(t, settings->columns.items[i]);
 
 		if (!c)
-			return missing_column(settings, settings->columns.items[i], e);
+			return missing_column(settings->key, settings->columns.items[i], e);
 		kept[i] = *c;
 	}
 	t->columns = kept;
@@ -184,6 +197,8 @@ int catalog_finish(struct arena *a, const struct settings_table *settings, struc
 	const struct catalog_column *key;
 
 	t->key = settings->key;
+	t->all = t->columns;
+	t->all_n = t->columns_n;
 	if (!t->name) {
 		err_set(e, ERR_NOT_FOUND, "the table is not available");
 		return err_cause(e,
@@ -195,11 +210,12 @@ int catalog_finish(struct arena *a, const struct settings_table *settings, struc
 			    : t->primary_key         ? arena_strdup(a, t->primary_key->name)
 						     : NULL;
 
+	t->unique_key = t->primary_key;
 	t->primary_key = NULL;
 	if (named) {
 		key = catalog_column(t, named);
 		if (!key)
-			return missing_column(settings, named, e);
+			return missing_column(settings->key, named, e);
 		struct catalog_column *own = arena_alloc(a, sizeof *own);
 
 		*own = *key;
@@ -210,5 +226,90 @@ int catalog_finish(struct arena *a, const struct settings_table *settings, struc
 	/* What the registry does not show may order rows, but the bounds of pages would show it. */
 	if (named && catalog_column(t, named))
 		t->primary_key = t->order_by;
+	return 0;
+}
+
+/* ---- what the caller may see of it */
+
+/* A masked column is text, or nothing, whatever stands in the database. */
+static int put_mask(
+	const struct catalog_table *t, struct catalog_column *c, enum mask mask, struct err *e)
+{
+	if (mask == MASK_YEAR && !kind_is_point_in_time(kind_of(c->base_type))) {
+		err_set(e, ERR_NOT_FOUND, "the table is not available");
+		return err_cause(
+			e, "table %s: column \"%s\" has no year to mask it by", t->key, c->name);
+	}
+	c->mask = (uint8_t)mask;
+	c->source_type = c->base_type = "text";
+	c->nullable = mask != MASK_STARS;
+	c->json = JSON_TEXT;
+	c->element = NULL;
+	return 0;
+}
+
+static int keep_columns(
+	struct arena *a, struct catalog_table *t, const struct rights *rights, struct err *e)
+{
+	struct catalog_column *kept = arena_zero(a, t->columns_n, sizeof *kept);
+	size_t n = 0;
+
+	for (size_t i = 0; !rights->all_columns && i < rights->columns.n; i++)
+		if (!find(t->all, t->all_n, rights->columns.items[i]))
+			return missing_column(t->key, rights->columns.items[i], e);
+	for (size_t i = 0; i < t->columns_n; i++)
+		if (rights_column(rights, t->columns[i].name))
+			kept[n++] = t->columns[i];
+	t->columns = kept;
+	t->columns_n = n;
+	for (size_t i = 0; i < rights->masks_n; i++) {
+		struct catalog_column *c = find(kept, n, rights->masks[i].column);
+
+		if (!find(t->all, t->all_n, rights->masks[i].column))
+			return missing_column(t->key, rights->masks[i].column, e);
+		if (c && put_mask(t, c, rights->masks[i].mask, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool is_value_of(enum kind kind, const char *text)
+{
+	uint8_t uuid[PAGE_UUID_BYTES];
+	int64_t number;
+
+	switch (kind) {
+	case KIND_INTEGER: return page_number_parse(PAGE_INTEGER, text, &number);
+	case KIND_UUID: return page_uuid_parse(text, uuid);
+	default: return true;
+	}
+}
+
+static int keep_tenant(struct catalog_table *t, const struct rights *rights, struct err *e)
+{
+	if (!rights->tenant_column)
+		return 0;
+	t->tenant = catalog_any_column(t, rights->tenant_column);
+	t->tenant_value = rights->tenant;
+	if (!t->tenant)
+		return missing_column(t->key, rights->tenant_column, e);
+	if (!is_value_of(kind_of(t->tenant->base_type), rights->tenant))
+		return err_set(e, ERR_FORBIDDEN, "the token's tenant is none of table %s", t->key);
+	return 0;
+}
+
+int catalog_restrict(
+	struct arena *a, struct catalog_table *t, const struct rights *rights, struct err *e)
+{
+	const char *key = t->order_by ? t->order_by->name : NULL;
+
+	if (keep_columns(a, t, rights, e) < 0 || keep_tenant(t, rights, e) < 0)
+		return -1;
+	const struct catalog_column *seen = key ? catalog_column(t, key) : NULL;
+
+	t->primary_key = seen && !seen->mask ? t->primary_key : NULL;
+	/* The order of what is masked would tell of it. */
+	if (seen && seen->mask)
+		t->order_by = NULL;
 	return 0;
 }

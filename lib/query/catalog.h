@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/access/policy.h"
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 #include "lib/base/settings.h"
@@ -25,6 +26,7 @@ struct catalog_column {
 	bool nullable;
 	uint8_t json;        /* enum json_kind, of what is or becomes JSON */
 	const char *element; /* of an array: its elements' base type; NULL: none that is simple */
+	uint8_t mask;        /* enum mask: what the caller sees of it is text, or nothing */
 };
 
 struct catalog_table {
@@ -34,10 +36,16 @@ struct catalog_table {
 	int64_t rows;       /* the planner's estimate; -1: unknown */
 	int64_t blocks;     /* the planner's estimate; 0: unknown, or cannot be sampled */
 	bool is_view;       /* cannot be sampled */
-	struct catalog_column *columns; /* those that the registry allows, in its order */
+	struct catalog_column *columns; /* those that may be seen, in the registry's order */
 	size_t columns_n;
-	const struct catalog_column *primary_key; /* one of the columns, or NULL */
+	const struct catalog_column *primary_key; /* one of the columns, and not masked, or NULL */
 	const struct catalog_column *order_by; /* the key, even where it may not be seen, or NULL */
+	const struct catalog_column
+		*unique_key;        /* the database's primary key of one column, or NULL */
+	struct catalog_column *all; /* every column of the database's table, as it is there */
+	size_t all_n;
+	const struct catalog_column *tenant; /* of all: whose a row is; NULL: everybody's */
+	const char *tenant_value;            /* the caller's */
 };
 
 /* An array, composite or hstore: JSON only through to_json. */
@@ -57,8 +65,17 @@ void catalog_add(struct arena *a, const struct batch *b, struct catalog_table *t
 int catalog_finish(struct arena *a, const struct settings_table *settings, struct catalog_table *t,
 	struct err *e);
 
+/* Leave what these rights show: their columns, masked as they say, and the rows of their tenant. ERR_NOT_FOUND when the rights name a
+ * column that the table does not have (the cause says which: a mask must not fail open); ERR_FORBIDDEN when the tenant is
+ * none of its column's type. */
+int catalog_restrict(
+	struct arena *a, struct catalog_table *t, const struct rights *rights, struct err *e);
+
 /* By name; NULL when there is none. */
 const struct catalog_column *catalog_column(const struct catalog_table *t, const char *name);
+
+/* The same among those that may not be seen too. */
+const struct catalog_column *catalog_any_column(const struct catalog_table *t, const char *name);
 
 /* name as an SQL identifier ("quoted"), in the arena. */
 const char *catalog_quote(struct arena *a, const char *name);

@@ -2,35 +2,70 @@
 
 #include <string.h>
 
-enum {
-	COLUMNS_MAX =
-		1664, /* PostgreSQL's own: MaxTupleAttributeNumber, "Appendix K. PostgreSQL Limits" */
-	NAME_MAX_LEN = 255
-};
+enum { NAME_MAX_LEN = 255 };
 
-static bool is_taken(const struct select *s, size_t n, const char *name)
+/* ---- names */
+
+static const char *own_name(const struct output *o)
+{
+	return o->expr->op == EXPR_COLUMN    ? o->expr->text
+	       : o->expr->op == EXPR_LITERAL ? "value"
+					     : expr_types[o->expr->op].name;
+}
+
+static bool is_taken(const struct output *outputs, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(s->names[i], name))
+		if (!strcmp(outputs[i].name, name))
 			return true;
 	return false;
 }
 
-/* The n-th name, of the column c. Each time that c was taken before has used up one number at least: to try those again
+/* The n-th name. Each output of the same name that came before has used up one number at least: to try those again
  * would make a long list of one column cubic. */
-static const char *unique_name(
-	struct arena *a, const struct select *s, size_t n, const struct catalog_column *c)
+static const char *unique_name(struct arena *a, const struct output *outputs, size_t n)
 {
-	const char *candidate = c->name;
+	const char *name = own_name(&outputs[n]), *candidate = name;
 	int i = 2;
 
 	for (size_t k = 0; k < n; k++)
-		i += s->columns[k] == c;
+		i += !strcmp(own_name(&outputs[k]), name);
 	if (i > 2)
-		candidate = arena_printf(a, "%s_%d", c->name, i - 1);
-	for (; is_taken(s, n, candidate); i++)
-		candidate = arena_printf(a, "%s_%d", c->name, i);
+		candidate = arena_printf(a, "%s_%d", name, i - 1);
+	for (; is_taken(outputs, n, candidate); i++)
+		candidate = arena_printf(a, "%s_%d", name, i);
 	return candidate;
+}
+
+/* What was given a new name (renamed[i]) is the only one of that name; name_2 is not made of another for its sake. */
+static int check_new_names(
+	const struct output *outputs, size_t n, const bool *renamed, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; renamed[i] && j < n; j++) {
+			const char *other = renamed[j] ? outputs[j].name : own_name(&outputs[j]);
+
+			if (i != j && (!strcmp(outputs[i].name, outputs[j].name) ||
+					      !strcmp(outputs[i].name, other)))
+				return err_set(e, ERR_BAD_REQUEST,
+					"columns: two would be named \"%.127s\"", outputs[i].name);
+		}
+	return 0;
+}
+
+int columns_name(struct arena *a, struct output *outputs, size_t n, struct err *e)
+{
+	bool *renamed = arena_zero(a, n + 1, sizeof *renamed);
+
+	for (size_t i = 0; i < n; i++) {
+		renamed[i] = outputs[i].name != NULL;
+		if (renamed[i] && strlen(outputs[i].name) > NAME_MAX_LEN)
+			return err_set(e, ERR_BAD_REQUEST,
+				"columns: a new name is longer than %d bytes", NAME_MAX_LEN);
+		if (!renamed[i])
+			outputs[i].name = unique_name(a, outputs, i);
+	}
+	return check_new_names(outputs, n, renamed, e);
 }
 
 /* ---- the list */
@@ -89,72 +124,34 @@ static int read_item(
 	*alias = read;
 	if (**p == ':')
 		return err_set(e, ERR_BAD_REQUEST, "columns: a second new name of \"%s\"", *name);
-	if (strlen(read) > NAME_MAX_LEN)
-		return err_set(e, ERR_BAD_REQUEST, "columns: a new name is longer than %d bytes",
-			NAME_MAX_LEN);
 	return 0;
 }
 
-static int add(
-	struct arena *a, struct select *s, const char *name, const char *alias, struct err *e)
+static size_t count_items(const char *list)
 {
-	const struct catalog_column *c = catalog_column(s->table, name);
+	size_t n = 1;
 
-	if (!c)
-		return err_set(
-			e, ERR_BAD_REQUEST, "table %s has no column \"%s\"", s->table->key, name);
-	s->columns[s->columns_n] = c;
-	s->names[s->columns_n] = alias ? alias : unique_name(a, s, s->columns_n, c);
-	s->columns_n++;
-	return 0;
+	for (; *list; list++)
+		n += *list == ',';
+	return n;
 }
 
-/* What was given a new name (aliased[i]) is the only one of that name; name_2 is not made of another for its sake. */
-static int check_aliases(const struct select *s, const bool *aliased, struct err *e)
+int columns_read(struct arena *a, const char *list, struct query *q, struct err *e)
 {
-	for (size_t i = 0; i < s->columns_n; i++)
-		for (size_t j = 0; aliased[i] && j < s->columns_n; j++) {
-			const char *other = aliased[j] ? s->names[j] : s->columns[j]->name;
-
-			if (i != j &&
-				(!strcmp(s->names[i], s->names[j]) || !strcmp(s->names[i], other)))
-				return err_set(e, ERR_BAD_REQUEST,
-					"columns: two would be named \"%s\"", s->names[i]);
-		}
-	return 0;
-}
-
-static int read_list(
-	struct arena *a, struct select *s, const char *list, bool *aliased, struct err *e)
-{
+	size_t most = count_items(list);
 	const char *name, *alias;
 
+	q->select = arena_zero(a, most, sizeof *q->select);
 	for (const char *p = list;; p++) {
-		if (s->columns_n == COLUMNS_MAX)
+		if (q->select_n == COLUMNS_MAX)
 			return err_set(e, ERR_BAD_REQUEST, "more than %d columns", COLUMNS_MAX);
 		if (read_item(a, &p, &name, &alias, e) < 0)
 			return -1;
-		aliased[s->columns_n] = alias != NULL;
-		if (add(a, s, name, alias, e) < 0)
-			return -1;
+		struct expr *x = arena_zero(a, 1, sizeof *x);
+
+		*x = (struct expr){ .op = EXPR_COLUMN, .text = name, .where = "columns" };
+		q->select[q->select_n++] = (struct output){ x, alias };
 		if (!*p)
-			return check_aliases(s, aliased, e);
+			return 0;
 	}
-}
-
-int select_columns(struct arena *a, struct select *s, const char *list, struct err *e)
-{
-	size_t most = list ? COLUMNS_MAX : s->table->columns_n;
-
-	s->columns_n = 0;
-	s->columns = arena_zero(a, most, sizeof *s->columns);
-	s->names = arena_zero(a, most, sizeof *s->names);
-	if (list)
-		return read_list(a, s, list, arena_zero(a, most, sizeof(bool)), e);
-	for (size_t i = 0; i < most; i++) {
-		s->columns[i] = &s->table->columns[i];
-		s->names[i] = s->table->columns[i].name;
-	}
-	s->columns_n = most;
-	return 0;
 }

@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <string.h>
 
 #include "lib/query/page_value.h"
 
@@ -104,6 +105,26 @@ static const char *bound_expression(struct arena *a, const struct page_key *key)
 		lengths, prefix);
 }
 
+/* The table for "FROM", less other tenants' rows, and with a condition (or none: ""). */
+static const char *own_rows(struct arena *a, const struct page_key *key, const char *method,
+	const char *condition, struct statement *st)
+{
+	size_t n = st->params_n + 1;
+
+	if (!key->tenant_column)
+		return arena_printf(
+			a, "%s%s%s%s", key->table, method, *condition ? " WHERE " : "", condition);
+	const char **params = arena_alloc(a, n * sizeof *params);
+
+	if (st->params_n)
+		memcpy(params, st->params, st->params_n * sizeof *params);
+	params[n - 1] = key->tenant;
+	st->params = params;
+	st->params_n = n;
+	return arena_printf(a, "%s%s WHERE %s = $%zu%s%s", key->table, method, key->tenant_column,
+		n, *condition ? " AND " : "", condition);
+}
+
 /* The rows of d, for "FROM": all that have a key, or a sample of them. */
 static const char *sampled_rows(
 	struct arena *a, const struct page_key *key, int32_t total, struct statement *st)
@@ -122,8 +143,8 @@ static const char *sampled_rows(
 		params[st->params_n++] = arena_printf(a, "%.6g", s.share);
 		thinned = arena_printf(a, " AND random() < $%zu::float8", st->params_n);
 	}
-	return arena_printf(
-		a, "%s%s WHERE %s IS NOT NULL%s", key->table, method, key->column, thinned);
+	return own_rows(
+		a, key, method, arena_printf(a, "%s IS NOT NULL%s", key->column, thinned), st);
 }
 
 static const char *inner_bounds(
@@ -145,11 +166,23 @@ static const char *inner_bounds(
 }
 
 /* The first key in an order; an index on the key answers it alone. uuid has no min(). */
-static const char *end_bound(struct arena *a, const struct page_key *key, const char *order)
+static const char *end_bound(
+	struct arena *a, const struct page_key *key, const char *order, struct statement *st)
 {
-	return arena_printf(a,
-		"(SELECT %s FROM %s WHERE %s IS NOT NULL ORDER BY %s %s LIMIT 1)::text",
-		key->column, key->table, key->column, key->column, order);
+	const char *rows = own_rows(a, key, "", arena_printf(a, "%s IS NOT NULL", key->column), st);
+
+	return arena_printf(a, "(SELECT %s FROM %s ORDER BY %s %s LIMIT 1)::text", key->column,
+		rows, key->column, order);
+}
+
+/* The inner bounds first: their parameters are numbered from $1. */
+static const char *bounds_of_data(
+	struct arena *a, const struct page_key *key, int32_t total, struct statement *out)
+{
+	const char *inner = inner_bounds(a, key, total, out);
+	const char *first = end_bound(a, key, "ASC", out);
+
+	return arena_printf(a, "SELECT %s, %s, %s", first, end_bound(a, key, "DESC", out), inner);
 }
 
 void page_bounds_statement(
@@ -160,10 +193,9 @@ void page_bounds_statement(
 	/* min() and max() share one scan where there is no index. */
 	if (key->kind == PAGE_INTEGER)
 		out->sql = arena_printf(a, "SELECT min(%s)::text, max(%s)::text FROM %s",
-			key->column, key->column, key->table);
+			key->column, key->column, own_rows(a, key, "", "", out));
 	else
-		out->sql = arena_printf(a, "SELECT %s, %s, %s", end_bound(a, key, "ASC"),
-			end_bound(a, key, "DESC"), inner_bounds(a, key, total, out));
+		out->sql = bounds_of_data(a, key, total, out);
 }
 
 void page_bounds_integer(

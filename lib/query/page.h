@@ -37,8 +37,10 @@ struct page_key {
 	const char *type;   /* of the parameters: bigint, text, bpchar, uuid … */
 	enum page_kind kind;
 	bool nullable;
-	int64_t rows;   /* the planner's estimate; -1 unknown */
-	int64_t blocks; /* the same; 0 unknown, or cannot be sampled: a view */
+	int64_t rows;              /* the planner's estimate; -1 unknown */
+	int64_t blocks;            /* the same; 0 unknown, or cannot be sampled: a view */
+	const char *tenant_column; /* quoted: only rows of this tenant count; NULL: all */
+	const char *tenant;
 };
 
 /* Page i (from 1) begins with values[i-1] and ends before values[i], the last page with

@@ -33,12 +33,15 @@ static int open_parts(struct app *app, struct err *e)
 	app->secret = secret_key_open(s, e);
 	if (!app->secret)
 		return -1;
+	secret_key_derive(app->secret, "hash mask", app->mask_key);
+	secret_key_derive(app->secret, "page token", app->cursor_key);
 	app->sources = mem_zero(s->databases_n, sizeof(struct source *));
 	for (size_t i = 0; i < s->databases_n; i++)
 		app->sources[i] = postgres_new(&s->databases[i]);
 	app->metadata = metadata_open(s);
 	app->outcomes = outcome_open(app->metadata, s);
 	app->schemas = schema_store_open(app->metadata);
+	app->audit = audit_open(app->metadata, s);
 	return cache_open(&app->cache, s, e);
 }
 
@@ -59,6 +62,7 @@ void app_close(struct app *app)
 		source_close(app->sources[i]);
 	free(app->sources);
 	cache_close(app->cache);
+	audit_close(app->audit);
 	schema_store_close(app->schemas);
 	outcome_close(app->outcomes);
 	metadata_close(app->metadata);

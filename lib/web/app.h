@@ -8,6 +8,7 @@
 #include "lib/access/secret_key.h"
 #include "lib/access/token.h"
 #include "lib/base/settings.h"
+#include "lib/job/audit.h"
 #include "lib/job/cache.h"
 #include "lib/job/metadata.h"
 #include "lib/job/outcome.h"
@@ -19,11 +20,14 @@ struct app {
 	struct verifier *verifier;
 	struct rate_table *rates;
 	struct secret_key *secret;
-	struct source **sources;        /* one for each of settings.databases */
-	struct metadata *metadata;      /* NULL: there is none */
-	struct outcome_store *outcomes; /* NULL: not kept */
-	struct schema_store *schemas;   /* NULL: not kept */
-	struct cache *cache;            /* NULL: answers are not kept */
+	uint8_t mask_key[SECRET_KEY_BYTES];   /* what hash masks are keyed with */
+	uint8_t cursor_key[SECRET_KEY_BYTES]; /* what page tokens are signed with */
+	struct source **sources;              /* one for each of settings.databases */
+	struct metadata *metadata;            /* NULL: there is none */
+	struct outcome_store *outcomes;       /* NULL: not kept */
+	struct schema_store *schemas;         /* NULL: not kept */
+	struct audit *audit;                  /* NULL: the log is all there is */
+	struct cache *cache;                  /* NULL: answers are not kept */
 };
 
 /* Read the configuration and open what must be there. ERR_CONFIG says what and where. */

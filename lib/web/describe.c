@@ -2,21 +2,26 @@
 
 #include "lib/query/columns.h"
 
-int describe_select(struct request *rq, struct source *source, const struct select *sel,
+int describe_query(struct request *rq, struct source *source, const struct compile *c,
 	struct schema *schema, struct err *e)
 {
-	struct select no_rows = *sel;
+	struct query query = *c->query;
+	struct compile no_rows = *c;
+	struct compiled compiled;
 	const struct schema *described;
-	struct statement st;
 	struct batch batch;
 
+	query.limit = 0;
+	query.offset = 0;
+	no_rows.query = &query;
 	no_rows.page = NULL;
-	no_rows.limit = 0;
-	select_compile(&rq->arena, &no_rows, &st);
-	if (source_open(source, &st, &described, e) < 0)
+	no_rows.cursor = false;
+	no_rows.after = NULL;
+	if (compile_query(&no_rows, &compiled, e) < 0 ||
+		source_open(source, &compiled.statement, &described, e) < 0)
 		return -1;
 	/* The source's schema ends with its result; the types are values, the names come from the catalog. */
-	select_name_schema(&rq->arena, sel, described, schema);
+	compiled_schema(&rq->arena, &compiled, described, schema);
 	batch_init(&batch, described);
 	int r = source_next(source, &batch, e);
 
@@ -24,12 +29,16 @@ int describe_select(struct request *rq, struct source *source, const struct sele
 	return r < 0 ? -1 : 0;
 }
 
-int describe_table(struct request *rq, struct source *source, const struct catalog_table *t,
+int describe_table(struct app *app, struct request *rq, struct source *source, struct table *t,
 	const char *columns, struct schema *schema, struct err *e)
 {
-	struct select sel = { .table = t, .limit = 0 };
+	struct query query = { .from = t->settings->key, .limit = 0 };
+	struct compile c = { .query = &query };
+	struct scope scope;
 
-	if (select_columns(&rq->arena, &sel, columns, e) < 0)
+	c.scope = &scope;
+	scope_init(&scope, &rq->arena, &app->settings, t->settings, &t->catalog, app->mask_key);
+	if (columns && columns_read(&rq->arena, columns, &query, e) < 0)
 		return -1;
-	return describe_select(rq, source, &sel, schema, e);
+	return describe_query(rq, source, &c, schema, e);
 }

@@ -1,19 +1,21 @@
 /*
- * Describe: the schema that an export would have, without its rows.
+ * What a query would look like: its schema, asked of the database with a statement that gives no rows.
  */
 #ifndef SLUICE_WEB_DESCRIBE_H
 #define SLUICE_WEB_DESCRIBE_H
 
-#include "lib/query/select.h"
+#include "lib/query/compile.h"
+#include "lib/rows/schema.h"
 #include "lib/source/source.h"
 #include "lib/web/request.h"
+#include "lib/web/table.h"
 
-/* Of the columns that sel has; the source is in a transaction and stays in it. The schema is the request's arena's. */
-int describe_select(struct request *rq, struct source *source, const struct select *sel,
+/* The schema, in the request's arena. The source stays in its transaction. */
+int describe_query(struct request *rq, struct source *source, const struct compile *c,
 	struct schema *schema, struct err *e);
 
-/* Of a table, or of its columns in `columns`, a list as select_columns takes it (NULL: all). */
-int describe_table(struct request *rq, struct source *source, const struct catalog_table *t,
+/* Of the columns that a list asks for; NULL: all. */
+int describe_table(struct app *app, struct request *rq, struct source *source, struct table *t,
 	const char *columns, struct schema *schema, struct err *e);
 
 #endif

@@ -112,19 +112,19 @@ static int answer(struct app *app, struct response *rs, const struct written_as 
 	struct request *rq = rs->request;
 	char text[FINGERPRINT_TEXT];
 	struct source *source = NULL;
-	struct catalog_table t;
+	struct table t;
 	struct schema schema;
 	struct buf b = { 0 };
 
 	if (table_find(app, rq, &source, &t, e) < 0 ||
-		describe_table(rq, source, &t, request_param(rq, "columns"), &schema, e) < 0 ||
+		describe_table(app, rq, source, &t, request_param(rq, "columns"), &schema, e) < 0 ||
 		table_leave(&source, e) < 0) {
 		table_abandon(&source);
 		return -1;
 	}
 	if (schema_match(app, rs, &schema, e) < 0 || schema_announce(app, rs, &schema, text, e) < 0)
 		return -1;
-	put_schema(&b, t.key, text, &schema, as);
+	put_schema(&b, t.settings->key, text, &schema, as);
 	response_json(rs, 200, &b);
 	buf_free(&b);
 	return 0;

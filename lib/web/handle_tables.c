@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "lib/export/lookup.h"
 #include "lib/web/route.h"
 #include "lib/web/table.h"
 
@@ -31,7 +30,7 @@ static void put_table(struct buf *b, const struct catalog_table *t)
 	buf_putc(b, '}');
 }
 
-/* A registered table that its database does not have is left out, and the log says so. */
+/* A registered table that the caller may not see, or its database does not have, is left out. */
 static int put_known_tables(
 	struct app *app, struct request *rq, struct source **at, struct buf *b, struct err *e)
 {
@@ -40,16 +39,15 @@ static int put_known_tables(
 
 	buf_puts(b, "{\"tables\":[");
 	for (size_t i = 0; i < s->tables_n; i++) {
-		struct catalog_table t;
+		struct table t;
 
 		if (table_enter(app, rq, &s->tables[i], at, &t, e) < 0) {
-			if (e->code != ERR_NOT_FOUND)
+			if (e->code != ERR_NOT_FOUND && e->code != ERR_FORBIDDEN)
 				return -1;
-			table_log_missing(&s->tables[i], e);
 			continue;
 		}
 		buf_puts(b, n++ ? "," : "");
-		put_table(b, &t);
+		put_table(b, &t.catalog);
 	}
 	buf_printf(b, "],\"count\":%zu}\n", n);
 	return table_leave(at, e);
@@ -74,7 +72,7 @@ int handle_tables(struct app *app, struct request *rq, struct response *rs, stru
 int handle_table(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
 	struct source *source = NULL;
-	struct catalog_table t;
+	struct table t;
 	struct buf b = { 0 };
 
 	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0 ||
@@ -82,7 +80,7 @@ int handle_table(struct app *app, struct request *rq, struct response *rs, struc
 		table_abandon(&source);
 		return -1;
 	}
-	put_table(&b, &t);
+	put_table(&b, &t.catalog);
 	buf_putc(&b, '\n');
 	response_json(rs, 200, &b);
 	buf_free(&b);

@@ -10,10 +10,10 @@
 static int describe(struct app *app, struct request *rq, struct schema *schema, struct err *e)
 {
 	struct source *source = NULL;
-	struct catalog_table t;
+	struct table t;
 
 	if (table_find(app, rq, &source, &t, e) == 0 &&
-		describe_table(rq, source, &t, request_param(rq, "columns"), schema, e) == 0 &&
+		describe_table(app, rq, source, &t, request_param(rq, "columns"), schema, e) == 0 &&
 		table_leave(&source, e) == 0)
 		return 0;
 	table_abandon(&source);

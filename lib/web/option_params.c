@@ -1,24 +1,25 @@
 #include "lib/web/option_params.h"
 
-#include <assert.h>
 #include <string.h>
+
+bool option_params_knows(const char *const names[], const char *name)
+{
+	for (size_t i = 0; names[i]; i++)
+		if (!strcmp(names[i], name))
+			return true;
+	for (const struct format_option *o = format_option_table; o->name; o++)
+		if (!strcmp(o->name, name) || (o->alias && !strcmp(o->alias, name)))
+			return true;
+	return false;
+}
 
 int option_params_check(const struct request *rq, const char *const names[], struct err *e)
 {
-	enum { MOST = 64 };
-	const char *known[MOST];
-	size_t n = 0;
-
-	for (; names[n]; n++)
-		known[n] = names[n];
-	for (const struct format_option *o = format_option_table; o->name; o++) {
-		assert(n + 3 <= MOST);
-		known[n++] = o->name;
-		if (o->alias)
-			known[n++] = o->alias;
-	}
-	known[n] = NULL;
-	return request_known_params(rq, known, e);
+	for (size_t i = 0; i < rq->params_n; i++)
+		if (!option_params_knows(names, rq->params[i].name))
+			return err_set(
+				e, ERR_BAD_REQUEST, "unknown parameter \"%s\"", rq->params[i].name);
+	return 0;
 }
 
 struct params {

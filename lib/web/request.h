@@ -14,6 +14,16 @@
 #include "lib/base/random.h"
 #include "lib/web/query_string.h"
 
+/* For the audit (request_audit.h). */
+struct request_audit {
+	const char *action;     /* NULL: the request leaves no line */
+	const char *joined;     /* keys of tables beside `table`, parted by commas */
+	const char *definition; /* JSON of what was asked */
+	const char *format;     /* its name */
+	const char *purpose;    /* as the caller said it */
+	const char *address;    /* of the client */
+};
+
 struct request {
 	FCGX_Request *fcgi;
 	struct arena arena; /* everything of this request */
@@ -32,6 +42,7 @@ struct request {
 	const char *route;
 	const char *table;
 	uint64_t rows;
+	struct request_audit audit; /* each NULL: not known, or none */
 };
 
 /* Reads path and query, and the body's end, so that from now on the connection only shows a hang-up. ERR_BAD_REQUEST for

@@ -5,21 +5,26 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/sink/fcgi.h"
+#include "lib/web/purpose.h"
+#include "lib/web/request_audit.h"
 
 const struct route routes[] = {
-	{ "GET", "/", handle_service, ROUTE_PUBLIC, "service, version, features" },
-	{ "GET", "/health", handle_health, ROUTE_PUBLIC, "alive" },
-	{ "GET", "/api/v1/health", handle_health, ROUTE_PUBLIC, "alive" },
-	{ "GET", "/tables", handle_tables, 0, "the tables that can be exported" },
-	{ "GET", "/api/v1/tables", handle_tables, 0, "the tables that can be exported" },
-	{ "GET", "/api/v1/tables/{table}", handle_table, 0, "one table" },
-	{ "GET", "/api/v1/tables/{table}/schema", handle_table_schema, 0, "its columns and types" },
-	{ "GET", "/api/v1/tables/{table}/schema.xsd", handle_table_xsd, 0,
+	{ "GET", "/", handle_service, ROUTE_PUBLIC, NULL, "service, version, features" },
+	{ "GET", "/health", handle_health, ROUTE_PUBLIC, NULL, "alive" },
+	{ "GET", "/api/v1/health", handle_health, ROUTE_PUBLIC, NULL, "alive" },
+	{ "GET", "/tables", handle_tables, 0, "tables", "the tables that can be exported" },
+	{ "GET", "/api/v1/tables", handle_tables, 0, "tables", "the tables that can be exported" },
+	{ "GET", "/api/v1/tables/{table}", handle_table, 0, "table", "one table" },
+	{ "GET", "/api/v1/tables/{table}/schema", handle_table_schema, 0, "schema",
+		"its columns and types" },
+	{ "GET", "/api/v1/tables/{table}/schema.xsd", handle_table_xsd, 0, "schema",
 		"the XML schema of its rows as XML" },
-	{ "GET", "/api/v1/tables/{table}/rows{suffix}", handle_rows, 0, "its rows, as a stream" },
-	{ "GET", "/export/{table}", handle_export_page, 0, "one page of its rows as NDJSON" },
-	{ "GET", "/api/v1/exports/{id}", handle_export, 0, "how an export ended" },
-	{ NULL, NULL, NULL, 0, NULL },
+	{ "GET", "/api/v1/tables/{table}/rows{suffix}", handle_rows, ROUTE_DATA, "export",
+		"its rows, as a stream" },
+	{ "GET", "/export/{table}", handle_export_page, ROUTE_DATA, "export",
+		"one page of its rows as NDJSON" },
+	{ "GET", "/api/v1/exports/{id}", handle_export, 0, "outcome", "how an export ended" },
+	{ NULL, NULL, NULL, 0, NULL, NULL },
 };
 
 /* Whether the path fits the pattern; fills captures (NULL where there are none). */
@@ -147,6 +152,20 @@ static int admit(struct app *app, struct request *rq, struct response *rs, struc
 	return status;
 }
 
+/* What holds for every route that is not public. */
+static int enter(struct app *app, const struct route *r, struct request *rq, struct response *rs,
+	struct err *e)
+{
+	request_audit_begin(rq, r->action);
+	if (admit(app, rq, rs, e) < 0)
+		return -1;
+	/* What nobody asks for without a token may be long. */
+	rq->audit.definition = request_audit_params(rq, NULL, NULL);
+	if (purpose_read(rq, e) < 0)
+		return -1;
+	return r->flags & ROUTE_DATA && !request_is_head(rq) ? audit_ready(app->audit, e) : 0;
+}
+
 static int serve(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
 	const struct route *r = find(rq, rs, e);
@@ -154,7 +173,7 @@ static int serve(struct app *app, struct request *rq, struct response *rs, struc
 	if (!r)
 		return -1;
 	rq->route = r->pattern;
-	if (!(r->flags & ROUTE_PUBLIC) && admit(app, rq, rs, e) < 0)
+	if (!(r->flags & ROUTE_PUBLIC) && enter(app, r, rq, rs, e) < 0)
 		return -1;
 	return r->handler(app, rq, rs, e);
 }
@@ -199,6 +218,7 @@ void route_serve(struct app *app, FCGX_Request *fcgi)
 	}
 	fcgi_release(fcgi, rs.state == RESPONSE_ABORTED);
 	log_request(&rq, &rs, &e);
+	request_audit_end(app, &rq, &rs, &e);
 	response_free(&rs);
 	request_reset(&rq);
 }

@@ -15,13 +15,17 @@
 /* Answers the request: 0 when the response has been given (or aborted), -1 with the error to answer with. */
 typedef int route_handler(struct app *app, struct request *rq, struct response *rs, struct err *e);
 
-enum route_flags { ROUTE_PUBLIC = 1 /* no token, no rate limit */ };
+enum route_flags {
+	ROUTE_PUBLIC = 1, /* no token, no rate limit, no line in the audit */
+	ROUTE_DATA = 2    /* gives rows: not while they could not be audited, if they must be */
+};
 
 struct route {
 	const char *method; /* GET answers HEAD too */
 	const char *pattern;
 	route_handler *handler;
 	unsigned flags;
+	const char *action; /* in the audit; NULL: of a public one */
 	const char *help;
 };
 

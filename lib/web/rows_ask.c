@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/query/columns.h"
+#include "lib/query/filters.h"
 #include "lib/query/page.h"
 #include "lib/web/coding.h"
 #include "lib/web/negotiate.h"
@@ -33,7 +35,24 @@ static int ask_page(const struct request *rq, struct rows_ask *ask, struct err *
 	return 0;
 }
 
-static int ask_options(struct request *rq, struct rows_ask *ask, struct err *e)
+/* Every parameter that is nothing else is a filter. A table that is not registered is refused later. */
+static int ask_filters(struct app *app, struct request *rq, const char *const names[],
+	struct rows_ask *ask, struct err *e)
+{
+	const struct settings_table *t = settings_table(&app->settings, rq->captures[0]);
+
+	for (size_t i = 0; t && i < rq->params_n; i++) {
+		const struct request_param *p = &rq->params[i];
+
+		if (!option_params_knows(names, p->name) &&
+			filters_add(&rq->arena, &app->settings, t, p->name, p->value, &ask->query,
+				e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int ask_options(struct app *app, struct request *rq, struct rows_ask *ask, struct err *e)
 {
 	static const char *const names[] = { "columns", "limit", "page", "total_pages", "bounds",
 		"digest", "format", "compression", "level", NULL };
@@ -41,11 +60,10 @@ static int ask_options(struct request *rq, struct rows_ask *ask, struct err *e)
 	/* Where a body can be compressed, `level` is of that; else it is the format's. */
 	const char *own = ask->format->traits & FORMAT_ENCODABLE ? "level" : NULL;
 
-	if (option_params_check(rq, names, e) < 0 ||
-		option_params_read(rq, ask->format, own, &ask->options, e) < 0)
+	if (option_params_read(rq, ask->format, own, &ask->options, e) < 0)
 		return -1;
 	ask->options.table = rq->captures[0];
-	return 0;
+	return ask_filters(app, rq, names, ask, e);
 }
 
 /* The list that a 406 owes: the suffixes and media types of every format. */
@@ -185,17 +203,21 @@ static void ask_count(const struct request *rq, struct rows_ask *ask)
 
 /* ---- all of it, once the format is known */
 
-static int ask_rest(struct request *rq, struct rows_ask *ask, struct err *e)
+static int ask_rest(struct app *app, struct request *rq, struct rows_ask *ask, struct err *e)
 {
-	ask->columns = request_param(rq, "columns");
+	const char *columns = request_param(rq, "columns");
+
 	ask_count(rq, ask);
-	if (ask_options(rq, ask, e) < 0 || ask_page(rq, ask, e) < 0 || ask_digest(rq, ask, e) < 0 ||
-		ask_compression(rq, ask, e) < 0)
+	if (columns && columns_read(&rq->arena, columns, &ask->query, e) < 0)
 		return -1;
-	return request_int(rq, "limit", 0, INT64_MAX, -1, &ask->limit, e);
+	if (ask_options(app, rq, ask, e) < 0 || ask_page(rq, ask, e) < 0 ||
+		ask_digest(rq, ask, e) < 0 || ask_compression(rq, ask, e) < 0)
+		return -1;
+	return request_int(rq, "limit", 0, INT64_MAX, -1, &ask->query.limit, e);
 }
 
-int rows_ask(struct request *rq, struct response *rs, struct rows_ask *ask, struct err *e)
+int rows_ask(struct app *app, struct request *rq, struct response *rs, struct rows_ask *ask,
+	struct err *e)
 {
 	const char *suffix = rq->captures[1];
 
@@ -206,10 +228,11 @@ int rows_ask(struct request *rq, struct response *rs, struct rows_ask *ask, stru
 	if (ask_format(rq, rs, ask, e) < 0 || (!ask->format && ask_accept(rq, rs, ask, e) < 0))
 		return -1;
 	ask->suffix = ask->format->suffix;
-	return ask_rest(rq, ask, e);
+	return ask_rest(app, rq, ask, e);
 }
 
-int rows_ask_page(struct request *rq, struct response *rs, struct rows_ask *ask, struct err *e)
+int rows_ask_page(struct app *app, struct request *rq, struct response *rs, struct rows_ask *ask,
+	struct err *e)
 {
 	const struct format_type *ndjson = format_by_suffix("ndjson");
 
@@ -219,7 +242,7 @@ int rows_ask_page(struct request *rq, struct response *rs, struct rows_ask *ask,
 		ask->format = ndjson;
 	/* As the clients of this route know it. */
 	ask->suffix = ask->format == ndjson ? "jsonl" : ask->format->suffix;
-	if (ask_rest(rq, ask, e) < 0)
+	if (ask_rest(app, rq, ask, e) < 0)
 		return -1;
 	ask->paged = true;
 	return 0;

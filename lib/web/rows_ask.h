@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 #include "lib/format/format.h"
+#include "lib/query/query.h"
 #include "lib/sink/compress.h"
+#include "lib/web/app.h"
 #include "lib/web/request.h"
 #include "lib/web/response.h"
 
@@ -27,8 +29,8 @@ struct rows_ask {
 	bool may_code; /* the coding came from Accept-Encoding, also where it is NULL */
 	int level;     /* of either */
 
-	const char *columns; /* a list, as select_columns reads it; NULL: all */
-	int64_t limit;       /* -1: none */
+	struct query
+		query; /* columns, filters, order and limit; nothing is known of the names yet */
 	bool paged;
 	int64_t page; /* from 1 */
 	int64_t total_pages;
@@ -39,10 +41,12 @@ struct rows_ask {
 
 /* GET …/rows[.suffix[.compression]]: format by suffix, format= or Accept. Free with rows_ask_free, also after a
  * failure. */
-int rows_ask(struct request *rq, struct response *rs, struct rows_ask *ask, struct err *e);
+int rows_ask(struct app *app, struct request *rq, struct response *rs, struct rows_ask *ask,
+	struct err *e);
 
 /* GET /export/{table}: one page, page 1 of 1 unless it says otherwise; NDJSON unless format= does. */
-int rows_ask_page(struct request *rq, struct response *rs, struct rows_ask *ask, struct err *e);
+int rows_ask_page(struct app *app, struct request *rq, struct response *rs, struct rows_ask *ask,
+	struct err *e);
 
 void rows_ask_free(struct rows_ask *ask);
 

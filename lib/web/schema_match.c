@@ -141,8 +141,8 @@ int schema_match(struct app *app, struct response *rs, const struct schema *sche
 	return status;
 }
 
-int schema_match_select(struct app *app, struct response *rs, struct source *source,
-	const struct select *sel, struct err *e)
+int schema_match_query(struct app *app, struct response *rs, struct source *source,
+	const struct compile *c, struct err *e)
 {
 	struct request *rq = rs->request;
 	char text[FINGERPRINT_TEXT];
@@ -150,8 +150,7 @@ int schema_match_select(struct app *app, struct response *rs, struct source *sou
 
 	if (!request_is_head(rq) && !request_env(rq, "HTTP_IF_SCHEMA_MATCH"))
 		return 0;
-	if (describe_select(rq, source, sel, &schema, e) < 0 ||
-		schema_match(app, rs, &schema, e) < 0)
+	if (describe_query(rq, source, c, &schema, e) < 0 || schema_match(app, rs, &schema, e) < 0)
 		return -1;
 	return request_is_head(rq) ? schema_announce(app, rs, &schema, text, e) : 0;
 }

@@ -5,7 +5,7 @@
 #ifndef SLUICE_WEB_SCHEMA_MATCH_H
 #define SLUICE_WEB_SCHEMA_MATCH_H
 
-#include "lib/query/select.h"
+#include "lib/query/compile.h"
 #include "lib/rows/fingerprint.h"
 #include "lib/source/source.h"
 #include "lib/web/app.h"
@@ -22,7 +22,7 @@ int schema_match(struct app *app, struct response *rs, const struct schema *sche
 
 /* Before the query of an export: a HEAD request's schema is asked for and announced, and so is checked that of a request with
  * If-Schema-Match. The source stays in its transaction, in which the schema cannot change any more. */
-int schema_match_select(struct app *app, struct response *rs, struct source *source,
-	const struct select *sel, struct err *e);
+int schema_match_query(struct app *app, struct response *rs, struct source *source,
+	const struct compile *c, struct err *e);
 
 #endif

@@ -27,29 +27,54 @@ void table_log_missing(const struct settings_table *settings, const struct err *
 }
 
 int table_enter(struct app *app, struct request *rq, const struct settings_table *settings,
-	struct source **at, struct catalog_table *t, struct err *e)
+	struct source **at, struct table *t, struct err *e)
 {
 	struct source *s = app_source(app, settings, rq->fcgi->ipcFd);
 
+	*t = (struct table){ .settings = settings };
+	if (policy_rights(&app->settings, settings, &rq->principal, &rq->arena, &t->rights, e) < 0)
+		return -1;
 	if (*at != s) {
 		if (table_leave(at, e) < 0 || source_begin(s, rq->id, e) < 0)
 			return -1;
 		*at = s;
 	}
-	return lookup_table(s, &rq->arena, settings, t, e);
+	if (lookup_table(s, &rq->arena, settings, &t->catalog, e) == 0 &&
+		catalog_restrict(&rq->arena, &t->catalog, &t->rights, e) == 0)
+		return 0;
+	if (e->code == ERR_NOT_FOUND)
+		table_log_missing(settings, e);
+	return -1;
 }
 
-int table_find(struct app *app, struct request *rq, struct source **at, struct catalog_table *t,
-	struct err *e)
+int table_find(
+	struct app *app, struct request *rq, struct source **at, struct table *t, struct err *e)
 {
 	const struct settings_table *settings = settings_table(&app->settings, rq->captures[0]);
 
 	if (!settings)
 		return err_set(e, ERR_NOT_FOUND, "there is no table \"%s\"", rq->captures[0]);
 	rq->table = settings->key;
-	if (table_enter(app, rq, settings, at, t, e) == 0)
-		return 0;
-	if (e->code == ERR_NOT_FOUND)
-		table_log_missing(settings, e);
-	return -1;
+	return table_enter(app, rq, settings, at, t, e);
+}
+
+int table_reach(struct app *app, struct request *rq, struct source **at, struct table *t,
+	const struct query *q, struct scope *scope, const char **where, struct err *e)
+{
+	scope_init(scope, &rq->arena, &app->settings, t->settings, &t->catalog, app->mask_key);
+	if (scope_collect(scope, q, where, e) < 0)
+		return -1;
+	for (size_t i = 1; i < scope->n; i++) {
+		struct scope_table *joined = &scope->tables[i];
+		struct table *to = arena_zero(&rq->arena, 1, sizeof *to);
+
+		if (table_enter(app, rq, joined->settings, at, to, e) < 0)
+			return e->code == ERR_NOT_FOUND
+				       ? err_set(e, ERR_BAD_REQUEST,
+						 "table %s has no join \"%.63s\"",
+						 joined->parent->settings->key, joined->path)
+				       : -1;
+		joined->table = &to->catalog;
+	}
+	return scope_check(scope, e);
 }

@@ -1,0 +1,466 @@
+#include "lib/query/compile.h"
+
+#include <string.h>
+
+#include "lib/query/columns.h"
+#include "lib/query/keyset.h"
+
+/* The parts of a statement, as text. */
+struct parts {
+	struct sql sql;
+	struct term *outputs; /* of the query's select */
+	const char *where;    /* condition, or NULL */
+	const char *group_by; /* list, or NULL */
+	const char *having;   /* condition, or NULL */
+	struct keyset keys;   /* what the rows are sorted by */
+	bool is_grouped;
+	bool is_dear; /* JSON is to be made */
+};
+
+static struct arena *arena_of(const struct compile *c)
+{
+	return c->scope->arena;
+}
+
+/* ---- select */
+
+/* Every column, where none was asked for. */
+static void select_all(struct compile *c)
+{
+	const struct catalog_table *t = c->scope->tables[0].table;
+	struct query *q = c->query;
+
+	if (q->select_n)
+		return;
+	q->select = arena_zero(arena_of(c), t->columns_n + 1, sizeof *q->select);
+	for (size_t i = 0; i < t->columns_n; i++) {
+		struct expr *x = arena_zero(arena_of(c), 1, sizeof *x);
+
+		*x = (struct expr){ .op = EXPR_COLUMN, .text = t->columns[i].name, .where = "" };
+		q->select[i].expr = x;
+	}
+	q->select_n = t->columns_n;
+}
+
+static int put_outputs(struct compile *c, struct expr_compiler *x, struct parts *p, struct err *e)
+{
+	const struct query *q = c->query;
+
+	p->outputs = arena_zero(arena_of(c), q->select_n + 1, sizeof *p->outputs);
+	x->may_aggregate = true;
+	for (size_t i = 0; i < q->select_n; i++) {
+		if (expr_value(x, q->select[i].expr, NULL, &p->outputs[i], e) < 0)
+			return -1;
+		p->is_grouped = p->is_grouped || p->outputs[i].has_aggregate;
+	}
+	x->may_aggregate = false;
+	return 0;
+}
+
+/* ---- group by, having, filter */
+
+static int put_groups(struct compile *c, struct expr_compiler *x, struct parts *p, struct err *e)
+{
+	const struct query *q = c->query;
+	struct buf b = { 0 };
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < q->group_by_n; i++) {
+		struct term t;
+
+		status = expr_value(x, q->group_by[i], NULL, &t, e);
+		if (status < 0)
+			break;
+		buf_printf(&b, "%s%s", i ? ", " : "", t.sql);
+		keyset_add_group(&p->keys, arena_of(c), &t);
+	}
+	if (q->group_by_n) {
+		p->group_by = arena_strdup(arena_of(c), buf_str(&b));
+		p->is_grouped = true;
+	}
+	buf_free(&b);
+	return status;
+}
+
+static int put_having(struct compile *c, struct expr_compiler *x, struct parts *p, struct err *e)
+{
+	struct term t;
+
+	if (!c->query->having)
+		return 0;
+	x->may_aggregate = true;
+	if (expr_condition(x, c->query->having, &t, e) < 0)
+		return -1;
+	x->may_aggregate = false;
+	p->having = t.sql;
+	p->is_grouped = true;
+	return 0;
+}
+
+static int put_filter(struct compile *c, struct expr_compiler *x, struct parts *p, struct err *e)
+{
+	struct term t;
+
+	if (!c->query->filter)
+		return 0;
+	if (expr_condition(x, c->query->filter, &t, e) < 0)
+		return -1;
+	p->where = t.sql;
+	return 0;
+}
+
+/* The range of a page of a table that is cut by its key. */
+static void put_page(struct compile *c, struct parts *p)
+{
+	const struct compile_page *page = c->page;
+	struct scope_table *from = &c->scope->tables[0];
+	struct page_predicate predicate;
+
+	if (!page)
+		return;
+	struct page_key key = *page->key;
+
+	key.column = scope_put_column(
+		c->scope, from, catalog_column(from->table, from->table->primary_key->name));
+	page_predicate(
+		arena_of(c), &key, page->bounds, page->number, (int)p->sql.n + 1, &predicate);
+	for (size_t i = 0; i < predicate.params_n; i++)
+		sql_param(&p->sql, predicate.params[i], i ? "page end" : "page begin");
+	p->where = p->where ? arena_printf(arena_of(c), "%s AND %s", predicate.sql, p->where)
+			    : predicate.sql;
+}
+
+/* ---- sort */
+
+/* An output's name before a column's. */
+static const struct term *find_output(
+	const struct compile *c, const struct parts *p, const struct expr *x)
+{
+	const struct query *q = c->query;
+
+	for (size_t i = 0; x->op == EXPR_COLUMN && i < q->select_n; i++)
+		if (!strcmp(q->select[i].name, x->text))
+			return &p->outputs[i];
+	return NULL;
+}
+
+static int put_sort(struct compile *c, struct expr_compiler *x, struct parts *p, struct err *e)
+{
+	const struct query *q = c->query;
+
+	x->may_aggregate = true;
+	for (size_t i = 0; i < q->sort_n; i++) {
+		const struct sort *s = &q->sort[i];
+		const struct term *found = find_output(c, p, s->expr);
+		struct term t;
+
+		x->where = s->expr->where;
+		if (found)
+			t = *found;
+		else if (expr_value(x, s->expr, NULL, &t, e) < 0)
+			return -1;
+		if (!kind_is_ordered(t.kind))
+			return err_set(e, ERR_BAD_REQUEST,
+				"%s has no order to sort by: cast it to text", kind_name(t.kind));
+		if (t.has_aggregate && !p->is_grouped)
+			p->is_grouped = true;
+		keyset_add(&p->keys, arena_of(c), &t, s->descending,
+			s->nulls == NULLS_DEFAULT ? s->descending : s->nulls == NULLS_FIRST);
+	}
+	x->may_aggregate = false;
+	return 0;
+}
+
+/* What makes the order one of all rows: so that limited results are the same each time, and cursors go on. */
+static void put_tie_break(struct compile *c, struct parts *p)
+{
+	struct scope_table *from = &c->scope->tables[0];
+	const struct catalog_table *t = from->table;
+	bool wanted = c->cursor || c->page || c->query->limit >= 0 || c->query->offset > 0;
+
+	if (!wanted)
+		return;
+	if (p->is_grouped) {
+		keyset_add_groups(&p->keys, arena_of(c));
+		p->keys.is_total = true;
+	} else if (t->primary_key && t->unique_key &&
+		   !strcmp(t->primary_key->name, t->unique_key->name)) {
+		const struct catalog_column *key = catalog_column(t, t->primary_key->name);
+		struct term term = { .sql = scope_put_column(c->scope, from, key),
+			.kind = kind_of(key->base_type),
+			.type = key->base_type,
+			.nullable = key->nullable,
+			.column = key,
+			.tables = 1 };
+
+		keyset_add(&p->keys, arena_of(c), &term, false, false);
+		p->keys.is_total = true;
+	} else if (t->order_by) {
+		struct term term = {
+			.sql = scope_put_key(c->scope), .kind = KIND_OTHER, .nullable = true
+		};
+
+		/* Not shown, or not known to be unique: an order, but no cursor. */
+		keyset_add(&p->keys, arena_of(c), &term, false, false);
+	}
+}
+
+static int put_all(struct compile *c, struct parts *p, struct err *e)
+{
+	struct expr_compiler x = { .scope = c->scope, .sql = &p->sql };
+
+	p->sql.arena = arena_of(c);
+	select_all(c);
+	if (columns_name(arena_of(c), c->query->select, c->query->select_n, e) < 0) {
+		c->where = "/select";
+		return -1;
+	}
+	int status = put_outputs(c, &x, p, e) < 0 || put_groups(c, &x, p, e) < 0 ||
+				     put_having(c, &x, p, e) < 0 || put_filter(c, &x, p, e) < 0 ||
+				     put_sort(c, &x, p, e) < 0
+			     ? -1
+			     : 0;
+
+	c->where = x.where;
+	if (status == 0) {
+		put_page(c, p);
+		put_tie_break(c, p);
+	}
+	return status;
+}
+
+/* ---- the statement */
+
+/* How an output leaves. A cast for the sake of the cast, not of the text, which is what the server sends of jsonb either way: a cast is
+ * computed where the rows are scanned, by the parallel workers of a plan, but what is sent is made by its
+ * leader alone, and making jsonb's text is what such an export takes its time for. */
+static const char *leaving(struct compile *c, struct parts *p, const struct term *t)
+{
+	if (t->column && catalog_is_nested(t->column) && !c->nested_as_text) {
+		p->is_dear = true;
+		return arena_printf(arena_of(c), "to_json(%s)", t->sql);
+	}
+	if (t->kind == KIND_JSONB) {
+		p->is_dear = true;
+		return arena_printf(arena_of(c), "%s::text", t->sql);
+	}
+	return t->sql;
+}
+
+/* SELECT … FROM … WHERE … GROUP BY … HAVING …, with the sort keys behind the outputs where `keys` are wanted, and
+ * one more condition. */
+static void put_core(struct compile *c, struct parts *p, const char *from, const char *more,
+	bool keys, struct buf *b)
+{
+	const struct query *q = c->query;
+
+	buf_puts(b, "SELECT ");
+	for (size_t i = 0; i < q->select_n; i++)
+		buf_printf(b, "%s%s AS o%zu", i ? ", " : "", leaving(c, p, &p->outputs[i]), i);
+	for (size_t i = 0; keys && i < p->keys.n; i++)
+		buf_printf(b, "%s%s AS s%zu", q->select_n + i ? ", " : "",
+			p->keys.items[i].term.sql, i);
+	buf_printf(b, " FROM %s", from);
+	if (p->where || more)
+		buf_printf(b, " WHERE %s%s%s", p->where ? p->where : "",
+			p->where && more ? " AND " : "", more ? more : "");
+	if (p->group_by)
+		buf_printf(b, " GROUP BY %s", p->group_by);
+	if (p->having)
+		buf_printf(b, " HAVING %s", p->having);
+}
+
+/* One more than the page has, to see whether there are more. */
+static void put_limit(const struct compile *c, struct buf *b, bool offset)
+{
+	const struct query *q = c->query;
+	int64_t skipped = c->after && c->after->offset >= 0 ? c->after->offset : q->offset;
+
+	if (q->limit >= 0)
+		buf_printf(b, " LIMIT %lld", (long long)(q->limit + (c->cursor ? 1 : 0)));
+	if (offset && skipped > 0)
+		buf_printf(b, " OFFSET %lld", (long long)skipped);
+}
+
+/* The page behind the cursor's values, of ranges that each begin in a place that an index can find. */
+static void put_ranges(struct compile *c, struct parts *p, const char *from, struct buf *b)
+{
+	const char *range;
+	size_t n = 0;
+
+	buf_puts(b, "(");
+	for (size_t i = 0; i < keyset_ranges_n(&p->keys); i++) {
+		range = keyset_range(&p->keys, &p->sql, c->after, i);
+		if (!range)
+			continue;
+		buf_puts(b, n++ ? ") UNION ALL (" : "(");
+		put_core(c, p, from, range, true, b);
+		keyset_put_order(&p->keys, b, NULL);
+		put_limit(c, b, false);
+	}
+	if (!n) {
+		buf_puts(b, "(");
+		put_core(c, p, from, "false", true, b);
+	}
+	buf_puts(b, "))");
+}
+
+static void put_cursor_query(struct compile *c, struct parts *p, const char *from, struct buf *b)
+{
+	const struct query *q = c->query;
+	bool behind = c->after && c->after->offset < 0;
+
+	buf_puts(b, "SELECT ");
+	for (size_t i = 0; i < q->select_n; i++)
+		buf_printf(b, "%so%zu", i ? ", " : "", i);
+	for (size_t i = 0; i < p->keys.n; i++)
+		buf_printf(b, "%ss%zu::text", q->select_n + i ? ", " : "", i);
+	buf_puts(b, " FROM ");
+	if (behind && !p->is_grouped) {
+		put_ranges(c, p, from, b);
+	} else {
+		buf_putc(b, '(');
+		put_core(c, p, from, NULL, true, b);
+		buf_putc(b, ')');
+	}
+	buf_puts(b, " AS page");
+	/* Of groups no index says where they begin: all are made, and those behind the cursor taken. */
+	if (behind && p->is_grouped)
+		buf_printf(b, " WHERE %s", keyset_behind(&p->keys, &p->sql, c->after));
+	keyset_put_order(&p->keys, b, "s");
+	put_limit(c, b, true);
+}
+
+static void fill(const struct compile *c, const struct parts *p, struct compiled *out)
+{
+	const struct query *q = c->query;
+
+	out->outputs_n = q->select_n;
+	out->outputs = arena_zero(arena_of(c), q->select_n + 1, sizeof *out->outputs);
+	out->is_grouped = p->is_grouped;
+	out->by_values = c->cursor && p->keys.is_total;
+	out->hidden_n = c->cursor ? p->keys.n : 0;
+	for (size_t i = 0; i < q->select_n; i++) {
+		const struct term *t = &p->outputs[i];
+		const struct keyset_item *first = p->keys.n ? &p->keys.items[0] : NULL;
+
+		out->outputs[i] = (struct compiled_output){
+			.name = q->select[i].name,
+			.kind = t->kind,
+			.column = t->column,
+			.nullable = t->nullable,
+			.is_ordered =
+				first && t->column && !first->descending && !first->nulls_first &&
+				(!strcmp(first->term.sql, t->sql) ||
+					(!strcmp(first->term.sql, "t0.k") && !t->column->mask &&
+						!strcmp(t->column->name,
+							c->scope->tables[0]
+								.table->order_by->name) &&
+						t->tables == 1)),
+		};
+	}
+}
+
+int compile_query(struct compile *c, struct compiled *out, struct err *e)
+{
+	struct parts p = { 0 };
+	struct buf b = { 0 };
+
+	*out = (struct compiled){ 0 };
+	if (put_all(c, &p, e) < 0)
+		return -1;
+	if (c->after && c->after->offset < 0 && c->after->values_n != p.keys.n)
+		return err_set(e, ERR_BAD_REQUEST, "page.after is no token for this query");
+	const char *from = scope_from(c->scope, &p.sql);
+
+	if (c->cursor) {
+		put_cursor_query(c, &p, from, &b);
+	} else {
+		put_core(c, &p, from, NULL, false, &b);
+		keyset_put_order(&p.keys, &b, NULL);
+		put_limit(c, &b, true);
+	}
+	sql_finish(&p.sql, arena_strdup(arena_of(c), buf_str(&b)), &out->statement);
+	out->statement.parallel = p.is_dear && !c->page && c->query->limit < 0;
+	buf_free(&b);
+	fill(c, &p, out);
+	return 0;
+}
+
+int compile_count(struct compile *c, int64_t most, struct statement *st, struct err *e)
+{
+	struct parts p = { 0 };
+	struct buf b = { 0 };
+
+	if (put_all(c, &p, e) < 0)
+		return -1;
+	const char *from = scope_from(c->scope, &p.sql);
+
+	buf_puts(&b, "SELECT count(*) FROM (");
+	if (p.is_grouped) {
+		put_core(c, &p, from, NULL, false, &b);
+	} else {
+		buf_printf(&b, "SELECT 1 FROM %s", from);
+		if (p.where)
+			buf_printf(&b, " WHERE %s", p.where);
+	}
+	if (most < INT64_MAX)
+		buf_printf(&b, " LIMIT %lld", (long long)most + 1);
+	buf_puts(&b, ") AS counted");
+	sql_finish(&p.sql, arena_strdup(arena_of(c), buf_str(&b)), st);
+	buf_free(&b);
+	return 0;
+}
+
+/* What to_json writes as a word, a number or a string. */
+static bool element_type(const struct catalog_column *c, enum type *type)
+{
+	static const struct {
+		const char *name;
+		enum type type;
+	} simple[] = { { "bool", TYPE_BOOL }, { "int2", TYPE_INT16 }, { "int4", TYPE_INT32 },
+		{ "int8", TYPE_INT64 }, { "float4", TYPE_FLOAT32 }, { "float8", TYPE_FLOAT64 },
+		{ "text", TYPE_UTF8 }, { "varchar", TYPE_UTF8 }, { "bpchar", TYPE_UTF8 },
+		{ "name", TYPE_UTF8 }, { "citext", TYPE_UTF8 } };
+
+	for (size_t i = 0; c->json == JSON_LIST && c->element && i < sizeof simple / sizeof *simple;
+		i++)
+		if (!strcmp(simple[i].name, c->element)) {
+			*type = simple[i].type;
+			return true;
+		}
+	return false;
+}
+
+static void name_field(struct field *f, const struct compiled_output *o)
+{
+	const struct catalog_column *c = o->column;
+
+	f->name = o->name;
+	f->nullable = o->nullable;
+	f->is_ordered = o->is_ordered;
+	if (!c) {
+		f->source_type = type_name(f->type);
+		if (o->kind == KIND_JSONB)
+			f->type = TYPE_JSON;
+		return;
+	}
+	f->masked = c->mask != MASK_NONE;
+	f->source_type = c->source_type;
+	/* Which has the layout of text; that of one format is no other schema. */
+	if (c->json != JSON_TEXT)
+		f->type = TYPE_JSON;
+	f->json = c->json;
+	f->is_list = element_type(c, &f->element);
+}
+
+void compiled_schema(struct arena *a, const struct compiled *c, const struct schema *described,
+	struct schema *named)
+{
+	named->n = c->outputs_n;
+	named->fields = arena_zero(a, c->outputs_n + 1, sizeof *named->fields);
+	for (size_t i = 0; i < c->outputs_n && i < described->n; i++) {
+		named->fields[i] = described->fields[i];
+		name_field(&named->fields[i], &c->outputs[i]);
+	}
+}
