@@ -156,7 +156,7 @@ static int admit(struct app *app, struct request *rq, struct response *rs, struc
 static int enter(struct app *app, const struct route *r, struct request *rq, struct response *rs,
 	struct err *e)
 {
-	request_audit_begin(rq, r->action);
+	request_audit_begin(app, r, rq);
 	if (admit(app, rq, rs, e) < 0)
 		return -1;
 	/* What nobody asks for without a token may be long. */
