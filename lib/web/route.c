@@ -9,22 +9,25 @@
 #include "lib/web/request_audit.h"
 
 const struct route routes[] = {
-	{ "GET", "/", handle_service, ROUTE_PUBLIC, NULL, "service, version, features" },
-	{ "GET", "/health", handle_health, ROUTE_PUBLIC, NULL, "alive" },
-	{ "GET", "/api/v1/health", handle_health, ROUTE_PUBLIC, NULL, "alive" },
-	{ "GET", "/tables", handle_tables, 0, "tables", "the tables that can be exported" },
-	{ "GET", "/api/v1/tables", handle_tables, 0, "tables", "the tables that can be exported" },
-	{ "GET", "/api/v1/tables/{table}", handle_table, 0, "table", "one table" },
-	{ "GET", "/api/v1/tables/{table}/schema", handle_table_schema, 0, "schema",
+	{ "GET", "/", handle_service, ROUTE_PUBLIC, 0, NULL, "service, version, features" },
+	{ "GET", "/health", handle_health, ROUTE_PUBLIC, 0, NULL, "alive" },
+	{ "GET", "/api/v1/health", handle_health, ROUTE_PUBLIC, 0, NULL, "alive" },
+	{ "GET", "/tables", handle_tables, 0, ROLE_VIEWER, "tables",
+		"the tables that can be exported" },
+	{ "GET", "/api/v1/tables", handle_tables, 0, ROLE_VIEWER, "tables",
+		"the tables that can be exported" },
+	{ "GET", "/api/v1/tables/{table}", handle_table, 0, ROLE_VIEWER, "table", "one table" },
+	{ "GET", "/api/v1/tables/{table}/schema", handle_table_schema, 0, ROLE_VIEWER, "schema",
 		"its columns and types" },
-	{ "GET", "/api/v1/tables/{table}/schema.xsd", handle_table_xsd, 0, "schema",
+	{ "GET", "/api/v1/tables/{table}/schema.xsd", handle_table_xsd, 0, ROLE_VIEWER, "schema",
 		"the XML schema of its rows as XML" },
-	{ "GET", "/api/v1/tables/{table}/rows{suffix}", handle_rows, ROUTE_DATA, "export",
-		"its rows, as a stream" },
-	{ "GET", "/export/{table}", handle_export_page, ROUTE_DATA, "export",
+	{ "GET", "/api/v1/tables/{table}/rows{suffix}", handle_rows, ROUTE_DATA, ROLE_EXPORTER,
+		"export", "its rows, as a stream" },
+	{ "GET", "/export/{table}", handle_export_page, ROUTE_DATA, ROLE_EXPORTER, "export",
 		"one page of its rows as NDJSON" },
-	{ "GET", "/api/v1/exports/{id}", handle_export, 0, "outcome", "how an export ended" },
-	{ NULL, NULL, NULL, 0, NULL, NULL },
+	{ "GET", "/api/v1/exports/{id}", handle_export, 0, ROLE_EXPORTER, "outcome",
+		"how an export ended" },
+	{ NULL, NULL, NULL, 0, 0, NULL, NULL },
 };
 
 /* Whether the path fits the pattern; fills captures (NULL where there are none). */
@@ -56,24 +59,38 @@ static bool method_fits(const struct request *rq, const struct route *r)
 	return !strcmp(rq->method, r->method) || (request_is_head(rq) && !strcmp(r->method, "GET"));
 }
 
+static bool has_method(const char *list, const char *method)
+{
+	const char *at = strstr(list, method);
+	size_t len = strlen(method);
+
+	return at && (at[len] == ',' || at[len] == '\0');
+}
+
+/* What the path takes, of all its rows (RFC 9110 §10.2.1). No method's name ends as another does. */
+static const char *allowed(struct request *rq)
+{
+	const char *list = "";
+
+	for (const struct route *r = routes; r->pattern; r++)
+		if (match(rq, r->pattern) && !has_method(list, r->method))
+			list = arena_printf(&rq->arena, "%s%s%s%s", list, *list ? ", " : "",
+				r->method, strcmp(r->method, "GET") ? "" : ", HEAD");
+	return list;
+}
+
 static const struct route *find(struct request *rq, struct response *rs, struct err *e)
 {
-	const struct route *other = NULL;
-
-	for (const struct route *r = routes; r->pattern; r++) {
-		if (!match(rq, r->pattern))
-			continue;
-		if (method_fits(rq, r))
+	for (const struct route *r = routes; r->pattern; r++)
+		if (method_fits(rq, r) && match(rq, r->pattern))
 			return r;
-		other = r;
-	}
-	if (!other) {
+	const char *allow = allowed(rq);
+
+	if (!*allow) {
 		err_set(e, ERR_NOT_FOUND, "there is nothing at this path");
 		return NULL;
 	}
-	/* So far every path has one method. */
-	response_header(
-		rs, "Allow", "%s%s", other->method, strcmp(other->method, "GET") ? "" : ", HEAD");
+	response_header(rs, "Allow", "%s", allow);
 	err_set(e, ERR_METHOD, "this path does not take %s", rq->method);
 	return NULL;
 }
@@ -152,6 +169,18 @@ static int admit(struct app *app, struct request *rq, struct response *rs, struc
 	return status;
 }
 
+static int check_role(const struct route *r, const struct principal *p, struct err *e)
+{
+	const char *name = r->role == ROLE_VIEWER     ? "viewer"
+			   : r->role == ROLE_EXPORTER ? "exporter"
+						      : "admin";
+
+	if (!r->role || p->roles & r->role)
+		return 0;
+	return err_set(
+		e, ERR_FORBIDDEN, "this needs the role %s, which the token does not give", name);
+}
+
 /* What holds for every route that is not public. */
 static int enter(struct app *app, const struct route *r, struct request *rq, struct response *rs,
 	struct err *e)
@@ -161,7 +190,7 @@ static int enter(struct app *app, const struct route *r, struct request *rq, str
 		return -1;
 	/* What nobody asks for without a token may be long. */
 	rq->audit.definition = request_audit_params(rq, NULL, NULL);
-	if (purpose_read(rq, e) < 0)
+	if (check_role(r, &rq->principal, e) < 0 || purpose_read(rq, e) < 0)
 		return -1;
 	return r->flags & ROUTE_DATA && !request_is_head(rq) ? audit_ready(app->audit, e) : 0;
 }

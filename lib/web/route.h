@@ -25,11 +25,12 @@ struct route {
 	const char *pattern;
 	route_handler *handler;
 	unsigned flags;
+	enum role role;     /* 0: any token that holds */
 	const char *action; /* in the audit; NULL: of a public one */
 	const char *help;
 };
 
-/* Ends with a NULL pattern. */
+/* Ends with a NULL pattern. A path may stand in several rows, of different methods. */
 extern const struct route routes[];
 
 /* Serve one request from its first byte to its log line. */
