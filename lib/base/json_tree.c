@@ -155,17 +155,20 @@ static const char *read_string(struct reader *r, const struct json_node *node)
 	}
 	char *text = arena_alloc(r->arena, (size_t)(closing - r->p) + 1), *to = text;
 
-	while (!wrong && *r->p != '"') {
-		if ((unsigned char)*r->p < 0x20)
+	while (*r->p != '"') {
+		const char *from = r->p;
+
+		if ((unsigned char)*from < 0x20)
 			wrong = "a control character in a string; write it as an escape";
 		else if (take(r, '\\'))
 			wrong = take_escape(r, &to);
 		else
 			*to++ = *r->p++;
-	}
-	if (wrong) {
-		fail_here(r, node, wrong);
-		return NULL;
+		if (wrong) {
+			r->p = from;
+			fail_here(r, node, wrong);
+			return NULL;
+		}
 	}
 	r->p++;
 	*to = '\0';
