@@ -17,6 +17,7 @@
 #include "lib/job/audit.h"
 #include "lib/job/migrate.h"
 #include "lib/source/postgres_catalog.h"
+#include "lib/web/app.h"
 
 enum { FAILED = 1, USAGE = 2 };
 
@@ -138,9 +139,12 @@ static int run_config(const struct options *o)
 	}
 	if (read_settings(o, &s, &e))
 		return fail(&e);
-	settings_print(&s, &b);
+	int failed = app_check(&s, &e);
+
+	if (!failed)
+		settings_print(&s, &b);
 	settings_free(&s);
-	return print(&b);
+	return failed ? fail(&e) : print(&b);
 }
 
 static int run_migrate(const struct options *o)

@@ -218,7 +218,31 @@ static void put_list(struct buf *b, const char *name, bool all, const struct set
 	}
 }
 
-static const char *spell(const struct rights *r, struct arena *a)
+/* A claim by which the database knows its caller. */
+static void put_claim(struct buf *b, const char *what, const char *claim, const struct principal *p,
+	struct arena *a)
+{
+	const char *value = principal_claim(a, p, claim);
+
+	buf_printf(b, " %s", what);
+	if (!value)
+		return;
+	buf_putc(b, '=');
+	put_value(b, value);
+}
+
+/* Row-level security, and rights within the database, go by these. */
+static void put_identity(struct buf *b, const struct settings_database *db,
+	const struct principal *p, struct arena *a)
+{
+	if (*db->role_claim)
+		put_claim(b, "role", db->role_claim, p, a);
+	for (size_t i = 0; i < db->session.n; i++)
+		put_claim(b, "session", strchr(db->session.items[i], ':') + 1, p, a);
+}
+
+static const char *spell(const struct rights *r, const struct settings_database *db,
+	const struct principal *p, struct arena *a)
 {
 	struct buf b = { 0 };
 
@@ -237,6 +261,7 @@ static const char *spell(const struct rights *r, struct arena *a)
 		buf_putc(&b, ':');
 		put_value(&b, r->tenant);
 	}
+	put_identity(&b, db, p, a);
 	const char *text = arena_strdup(a, buf_str(&b));
 
 	buf_free(&b);
@@ -266,7 +291,7 @@ int policy_rights(const struct settings *s, const struct settings_table *t,
 		out->tenant_column = t->tenant_column;
 		out->tenant = p->tenant;
 	}
-	out->text = spell(out, a);
+	out->text = spell(out, settings_database(s, t->database), p, a);
 	return 0;
 }
 

@@ -45,8 +45,8 @@ struct rights {
 	const char *tenant_column;       /* NULL: the rows are everybody's */
 	const char *tenant;              /* NULL only where tenant_column is */
 	bool purpose_needed;
-	/* All of the above as one line of text, equal exactly where the rights are: the key of a cache. The table is not in
-	 * it. */
+	/* All of the above, and whom the database takes the principal for (databases.*.role_claim, .session), as one line of text,
+	 * equal exactly where these are: the key of a cache. The table and its database are not in it. */
 	const char *text;
 };
 

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/access/policy.h"
 #include "lib/base/log.h"
+#include "lib/format/format.h"
+#include "lib/query/filters.h"
 
 static int open_log(const struct settings *s, struct err *e)
 {
@@ -45,12 +48,46 @@ static int open_parts(struct app *app, struct err *e)
 	return cache_open(&app->cache, s, e);
 }
 
+static int check_formats(const struct settings_policy *p, struct err *e)
+{
+	struct buf names = { 0 };
+	const char *wrong = NULL;
+
+	for (size_t i = 0; format_types[i]; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", format_types[i]->name);
+	for (size_t i = 0; i < p->formats.n && !wrong; i++) {
+		const struct format_type *type = format_by_suffix(p->formats.items[i]);
+
+		if (!type || strcmp(type->name, p->formats.items[i]) != 0)
+			wrong = p->formats.items[i];
+	}
+	if (wrong)
+		err_set(e, ERR_CONFIG,
+			"\"policies.%s.formats\": there is no format \"%s\", but: %s", p->key,
+			wrong, buf_str(&names));
+	buf_free(&names);
+	return wrong ? -1 : 0;
+}
+
+int app_check(const struct settings *s, struct err *e)
+{
+	if (policy_check(s, e) < 0)
+		return -1;
+	for (size_t i = 0; i < s->policies_n; i++)
+		if (check_formats(&s->policies[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < s->tables_n; i++)
+		if (filters_check(&s->tables[i], e) < 0)
+			return -1;
+	return 0;
+}
+
 int app_open(struct app *app, const char *config, struct err *e)
 {
 	*app = (struct app){ 0 };
 	if (settings_read(&app->settings, config, e) < 0)
 		return -1;
-	if (open_parts(app, e) == 0)
+	if (app_check(&app->settings, e) == 0 && open_parts(app, e) == 0)
 		return 0;
 	app_close(app);
 	return -1;

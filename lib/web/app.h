@@ -30,6 +30,9 @@ struct app {
 	struct cache *cache;                  /* NULL: answers are not kept */
 };
 
+/* What the settings say of masks, operators and formats, whose words settings_read does not know. ERR_CONFIG. */
+int app_check(const struct settings *s, struct err *e);
+
 /* Read the configuration and open what must be there. ERR_CONFIG says what and where. */
 int app_open(struct app *app, const char *config, struct err *e);
 void app_close(struct app *app);

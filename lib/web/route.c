@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/sink/fcgi.h"
+#include "lib/web/identity.h"
 #include "lib/web/purpose.h"
 #include "lib/web/request_audit.h"
 
@@ -204,7 +205,14 @@ static int serve(struct app *app, struct request *rq, struct response *rs, struc
 	rq->route = r->pattern;
 	if (!(r->flags & ROUTE_PUBLIC) && enter(app, r, rq, rs, e) < 0)
 		return -1;
-	return r->handler(app, rq, rs, e);
+	if (r->handler(app, rq, rs, e) == 0)
+		return 0;
+	const struct settings_table *t =
+		rq->table ? settings_table(&app->settings, rq->table) : NULL;
+
+	if (t)
+		identity_explain(settings_database(&app->settings, t->database), e);
+	return -1;
 }
 
 static void log_request(const struct request *rq, const struct response *rs, const struct err *e)

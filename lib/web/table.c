@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/export/lookup.h"
+#include "lib/web/identity.h"
 
 int table_leave(struct source **at, struct err *e)
 {
@@ -26,6 +27,21 @@ void table_log_missing(const struct settings_table *settings, const struct err *
 	log_end();
 }
 
+/* *at is set only when the database knows the caller: nothing is to run in a transaction that does not. */
+static int begin(struct app *app, struct request *rq, const struct settings_table *settings,
+	struct source *s, struct source **at, struct err *e)
+{
+	const struct settings_database *db = settings_database(&app->settings, settings->database);
+	struct statement who;
+
+	if (identity_statement(db, &rq->principal, &rq->arena, &who, e) < 0 ||
+		table_leave(at, e) < 0 || source_begin(s, rq->id, e) < 0 ||
+		identity_assume(s, &who, e) < 0)
+		return -1;
+	*at = s;
+	return 0;
+}
+
 int table_enter(struct app *app, struct request *rq, const struct settings_table *settings,
 	struct source **at, struct table *t, struct err *e)
 {
@@ -34,11 +50,8 @@ int table_enter(struct app *app, struct request *rq, const struct settings_table
 	*t = (struct table){ .settings = settings };
 	if (policy_rights(&app->settings, settings, &rq->principal, &rq->arena, &t->rights, e) < 0)
 		return -1;
-	if (*at != s) {
-		if (table_leave(at, e) < 0 || source_begin(s, rq->id, e) < 0)
-			return -1;
-		*at = s;
-	}
+	if (*at != s && begin(app, rq, settings, s, at, e) < 0)
+		return -1;
 	if (lookup_table(s, &rq->arena, settings, &t->catalog, e) == 0 &&
 		catalog_restrict(&rq->arena, &t->catalog, &t->rights, e) == 0)
 		return 0;

@@ -20,8 +20,8 @@
 
 #define START                                                                                      \
 	"{\"auth\": {\"jwks\": \"file:/k\", \"issuer\": \"i\", \"audience\": \"a\"%s},"            \
-	"\"secret\": {\"key\": \"0123456789abcdef0123456789abcdef\"},"                             \
-	"\"databases\": {\"main\": {\"conninfo\": \"dbname=x\"}}, "
+	"\"secret\": {\"key\": \"0123456789abcdef0123456789abcdef\"}, "
+#define DATABASES "\"databases\": {\"main\": {\"conninfo\": \"dbname=x\"}}, "
 
 static struct arena arena;
 static struct settings settings;
@@ -36,7 +36,8 @@ static void configure(const char *auth, const char *rest)
 	FILE *f = fdopen(fd, "w");
 
 	assert_non_null(f);
-	assert_true(fprintf(f, START, auth) > 0 && fprintf(f, "%s}", rest) > 0);
+	assert_true(fprintf(f, START, auth) > 0);
+	assert_true(fprintf(f, "%s%s}", strstr(rest, "\"databases\"") ? "" : DATABASES, rest) > 0);
 	assert_int_equal(fclose(f), 0);
 	settings_free(&settings);
 	if (settings_read(&settings, path, &why))
@@ -574,6 +575,38 @@ static void test_other_rights_have_other_texts(void **state)
 	}
 }
 
+/* What a cache may not hand from one to the other: the database may show each of them other rows. */
+static void test_whom_the_database_sees_is_in_the_text(void **state)
+{
+	static const char *const claims[] = {
+		"{}",
+		"{\"db\": \"a\"}",
+		"{\"db\": \"b\"}",
+		"{\"org\": {\"id\": \"a\"}}",
+		"{\"org\": {\"id\": 7}}",
+		"{\"org\": {\"id\": 7}, \"sub\": \"a\"}",
+		"{\"org\": {\"id\": \"7 session=a\"}}",
+		"{\"sub\": \"a\"}",
+		"{\"db\": \"a\", \"sub\": \"a\"}",
+	};
+	enum { N = sizeof claims / sizeof claims[0] };
+	struct rights r;
+	const char *texts[N];
+
+	(void)state;
+	configure("", "\"databases\": {\"main\": {\"conninfo\": \"x\", \"role_claim\": \"db\", "
+		      "\"session\": [\"app.a:org.id\", \"app.b:sub\"]}}, \"tables\": {\"t\": {}}");
+	for (size_t i = 0; i < N; i++) {
+		rights_of("t", claims[i], &r);
+		texts[i] = r.text;
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(texts[i], texts[j]);
+	}
+	/* Other claims make no difference. */
+	rights_of("t", "{\"db\": \"a\", \"sub\": \"a\", \"jti\": \"1\"}", &r);
+	assert_string_equal(r.text, texts[N - 1]);
+}
+
 /* ---- what is checked at the start */
 
 static void test_words(void **state)
@@ -640,6 +673,7 @@ int main(void)
 		cmocka_unit_test(test_rows_and_formats_add_up),
 		cmocka_unit_test(test_equal_rights_have_equal_texts),
 		cmocka_unit_test(test_other_rights_have_other_texts),
+		cmocka_unit_test(test_whom_the_database_sees_is_in_the_text),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_check),
 	};
