@@ -26,22 +26,30 @@ def pem(made):
     return made.public_bytes(serialization.Encoding.PEM)
 
 
+def write_certificate(path):
+    """For 127.0.0.1, by an authority of its own. Writes two files whose names begin with path; returns theirs: the
+    authority to verify it with, and the server's key and certificate."""
+    ca, pair = f"{path}.ca.pem", f"{path}.key.pem"
+    authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    with open(ca, "wb") as f:
+        f.write(pem(certificate("CA", authority, "CA", authority, x509.BasicConstraints(True, None))))
+    with open(pair, "wb") as f:
+        f.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                  serialization.NoEncryption()))
+        f.write(pem(certificate("keys", key, "CA", authority, here)))
+    return ca, pair
+
+
 class KeyServer:
     """Serves `document` (as JSON) until stop(); `asked` counts the requests; ca: the file to verify it with."""
 
     def __init__(self, path, document):
         """path: what the files of its authority and key begin with."""
-        self.document, self.asked, self.ca = document, 0, f"{path}.ca.pem"
-        authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        with open(self.ca, "wb") as f:
-            f.write(pem(certificate("CA", authority, "CA", authority, x509.BasicConstraints(True, None))))
-        with open(f"{path}.key.pem", "wb") as f:
-            f.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                      serialization.NoEncryption()))
-            f.write(pem(certificate("keys", key, "CA", authority, here)))
+        self.document, self.asked = document, 0
+        self.ca, pair = write_certificate(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(f"{path}.key.pem")
+        context.load_cert_chain(pair)
         self.server = http.server.HTTPServer(("127.0.0.1", 0), self._handler())
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = f"https://127.0.0.1:{self.server.server_port}/keys.json"
