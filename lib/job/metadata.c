@@ -206,6 +206,7 @@ static PGresult *run(struct metadata *m, const char *sql, const char *const *par
 		PQclear(r);
 		if (fresh || !is_dead)
 			return NULL;
+		*e = (struct err){ 0 };
 	}
 }
 

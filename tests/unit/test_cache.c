@@ -38,7 +38,8 @@ enum { MB = 1024 * 1024, PATIENCE_S = 60 };
 #define KEY   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER "f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-static char dir[] = "/tmp/sluice-cache-XXXXXX", log_path[64], address[128];
+static char dir[] = "/tmp/sluice-cache-XXXXXX", log_path[64], other_path[64], address[128];
+static pid_t other; /* a server that is no Redis; 0: none */
 static struct redis_server server;
 static struct settings settings;
 static struct cache *cache;
@@ -71,12 +72,23 @@ static int begin(void **state)
 	return log_open(log_path, LOG_WARN);
 }
 
+static void stop_other(void)
+{
+	if (other <= 0)
+		return;
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	unlink(other_path);
+	other = 0;
+}
+
 static int end(void **state)
 {
 	(void)state;
 	cache_close(cache);
 	cache = NULL;
 	redis_server_kill(&server);
+	stop_other();
 	unlink(log_path);
 	alarm(0);
 	return 0;
@@ -364,24 +376,21 @@ static void answer_all(int listener, const struct answer *a)
 	}
 }
 
-static pid_t serve(const struct answer *a)
+static void serve(const struct answer *a)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	snprintf(to.sun_path, sizeof to.sun_path, "%s/other.sock", dir);
-	unlink(to.sun_path);
+	snprintf(to.sun_path, sizeof to.sun_path, "%s", other_path);
 	assert_int_equal(bind(listener, (struct sockaddr *)&to, sizeof to), 0);
 	assert_int_equal(listen(listener, 8), 0);
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
+	other = fork();
+	assert_true(other >= 0);
+	if (other == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		answer_all(listener, a);
 	}
 	close(listener);
-	return pid;
 }
 
 static void test_odd_answers(void **state)
@@ -400,10 +409,9 @@ static void test_odd_answers(void **state)
 	};
 
 	(void)state;
-	snprintf(address, sizeof address, "unix:%s/other.sock", dir);
+	snprintf(address, sizeof address, "unix:%s", other_path);
 	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-		pid_t pid = serve(&answers[i]);
-
+		serve(&answers[i]);
 		open_cache(address);
 		assert_false(holds(KEY, NULL, 0));
 		assert_int_equal(is_down(cache), answers[i].is_down);
@@ -412,10 +420,8 @@ static void test_odd_answers(void **state)
 		assert_int_equal(is_down(cache), answers[i].is_down);
 		cache_close(cache);
 		cache = NULL;
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		stop_other();
 	}
-	unlink(address + strlen("unix:"));
 }
 
 /* ---- what the configuration says */
@@ -521,6 +527,7 @@ int main(void)
 	if (!mkdtemp(dir))
 		return EXIT_FAILURE;
 	snprintf(log_path, sizeof log_path, "%s/log", dir);
+	snprintf(other_path, sizeof other_path, "%s/other.sock", dir);
 	failed = cmocka_run_group_tests(without, NULL, NULL);
 	if (redis_server_is_installed())
 		failed += cmocka_run_group_tests(with_server, NULL, NULL);

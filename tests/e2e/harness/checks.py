@@ -50,8 +50,8 @@ def check_secrets(name, text, issuer):
 
 
 def sessions_max(site):
-    """One for each worker and use: a database's rows, outcomes."""
-    return len(site.workers()) * (len(site.settings["databases"]) + 1)
+    """One for each worker and use: a database's rows, outcomes, the cache."""
+    return len(site.workers()) * (len(site.settings["databases"]) + 2)
 
 
 def check_sessions(postgres, most, seconds=5):

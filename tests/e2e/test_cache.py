@@ -1,0 +1,247 @@
+"""The cache in the metadata database (lib/job/cache_database.c), by itself: what it keeps, and that whatever happens to the server is a
+miss and no more. (In Redis: tests/unit/test_cache.c.)
+
+The calls come from tests/unit/cache_tool.c, each tool a process with a connection of its own.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import config, process
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY, OTHER = "0123456789abcdef" * 4, "f" * 64
+MOST = 64 << 20  # what all may keep together, here
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """The tool with sanitizers, and with a small limit."""
+    folder = tmp_path_factory.mktemp("cache_tool")
+    (folder / "config.h").touch()
+    libpq = subprocess.run(["pkg-config", "--cflags", "libpq"], capture_output=True, text=True, check=True).stdout.split()
+    subprocess.run(
+        ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined", f'-DCACHE_DATABASE_MOST="{MOST}"',
+         f"-I{ROOT}", f"-I{folder}", *libpq, "-o", folder / "cache_tool", ROOT / "tests/unit/cache_tool.c",
+         *ROOT.glob("lib/base/*.c"), *ROOT.glob("lib/job/cache*.c"), ROOT / "lib/job/metadata.c",
+         ROOT / "lib/source/postgres_connect.c", "-lpq", "-ljson-c", "-lcrypto", "-lz"], check=True)
+    return folder / "cache_tool"
+
+
+class Database:
+    """A metadata database of this file's own."""
+
+    def __init__(self, postgres, conf, log):
+        self.postgres, self.conf, self.log = postgres, conf, log
+
+    def execute(self, sql):
+        return self.postgres.execute(sql, dbname="cached")
+
+    def backends(self):
+        return [pid for pid, in self.execute("SELECT pid FROM pg_stat_activity WHERE datname = 'cached' AND usename = 'sluice'")]
+
+    def said(self):
+        return Path(self.log).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def migrated(top, prefix, postgres):
+    folder = os.path.join(top, "cached")
+    os.mkdir(folder)
+    postgres.execute("CREATE DATABASE cached", dbname="postgres")
+    postgres.execute("GRANT CREATE ON DATABASE cached TO sluice", dbname="postgres")
+    conf = os.path.join(folder, "sluice.conf")
+    config.write(conf, {**config.default(folder, postgres), "metadata": {"database": "kept"},
+                        "databases": {"kept": {"conninfo": postgres.conninfo(dbname="cached")}}})
+    subprocess.run([os.path.join(prefix, "bin", "sluice"), "-c", conf, "migrate"], check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "SLUICE_SCHEMA_DIR": os.path.join(prefix, "share", "sluice", "schema")})
+    yield Database(postgres, conf, os.path.join(folder, "tool.log"))
+    process.wait_until(lambda: not postgres.execute("SELECT FROM pg_stat_activity WHERE datname = 'cached'", dbname="postgres"),
+                       "the end of the sessions")
+    postgres.execute("DROP DATABASE cached", dbname="postgres")
+
+
+@pytest.fixture
+def db(migrated):
+    migrated.execute("TRUNCATE sluice.cache")
+    Path(migrated.log).write_text("", encoding="utf-8")
+    return migrated
+
+
+class Tool:
+    def __init__(self, program, db):
+        with open(db.log, "ab") as log:
+            self.running = subprocess.Popen([program, db.conf], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                                            text=True)
+
+    def ask(self, *words):
+        self.running.stdin.write(" ".join(words) + "\n")
+        self.running.stdin.flush()
+        return self.running.stdout.readline().rstrip("\n")
+
+    def put(self, key, value=b"value"):
+        assert self.ask("put", key, value.hex()) == "put"
+
+    def get(self, key):
+        answer = self.ask("get", key)
+        return None if answer == "miss" else bytes.fromhex(answer.removeprefix("hit "))
+
+    def stop(self):
+        self.running.stdin.close()
+        self.running.stdout.close()
+        assert self.running.wait(20) == 0
+
+
+@pytest.fixture
+def start(program, db):
+    tools = []
+
+    def start():
+        tools.append(Tool(program, db))
+        return tools[-1]
+    yield start
+    for tool in tools:
+        tool.stop()
+
+
+@pytest.fixture
+def tool(start):
+    return start()
+
+
+# ---- what is kept
+
+@pytest.mark.parametrize("value", [
+    b"", b"v", b"\0a\0", bytes(range(256)) * 100, b"\\x00", random.Random(1).randbytes(4 << 20)], ids=len)
+def test_what_one_process_puts_another_gets(start, db, value):
+    one, two = start(), start()
+    assert two.get(KEY) is None
+    one.put(KEY, b"before")
+    one.put(KEY, value)
+    assert two.get(KEY) == one.get(KEY) == value
+    assert two.get(OTHER) is None
+    assert db.execute("SELECT key, octet_length(value) FROM sluice.cache") == [(KEY, len(value))]
+    assert db.said() == ""
+
+
+def test_an_answer_is_kept_for_a_time(tool, db):
+    tool.put(KEY)
+    assert db.execute("SELECT expires - now() BETWEEN '9 min' AND '10 min' FROM sluice.cache") == [(True,)]
+    db.execute("UPDATE sluice.cache SET expires = now()")
+    assert tool.get(KEY) is None
+    tool.put(KEY, b"again")
+    assert tool.get(KEY) == b"again"
+    tool.put(OTHER, b"x" * ((4 << 20) + 1))
+    assert tool.get(OTHER) is None and db.said() == ""
+
+
+def test_what_has_expired_is_deleted_bit_by_bit(tool, db):
+    db.execute("INSERT INTO sluice.cache SELECT encode(sha256(n::text::bytea), 'hex'), 'v', now() FROM generate_series(1, 100) AS n")
+    for _ in range(32):
+        tool.put(KEY)
+    assert db.execute("SELECT count(*) FROM sluice.cache") == [(1,)]
+
+
+def test_nothing_is_added_to_what_is_too_much(start, db):
+    fill = ("INSERT INTO sluice.cache SELECT encode(sha256(n::text::bytea), 'hex'), decode(repeat('00', 1 << 20), 'hex'),"
+            " now() + '1 h' FROM generate_series(1, {}) AS n")
+    db.execute(fill.format(MOST >> 20))
+    tool = start()
+    tool.put(KEY)
+    assert tool.get(KEY) == b"value"
+    tool = start()
+    tool.put(OTHER)
+    assert tool.get(OTHER) is None and tool.get(KEY) == b"value"
+    assert db.said().count("sluice.cache holds more than") == 1
+    # What has expired counts no longer once it has been deleted, and that goes on.
+    db.execute("UPDATE sluice.cache SET expires = now() WHERE key <> '" + KEY + "'")
+    for _ in range(32):
+        tool.put(OTHER)
+    assert tool.get(OTHER) == b"value"
+
+
+# ---- what happens to the server
+
+def after_the_pause(tool, key):
+    """Nothing is asked at first, though the server would answer; then it is."""
+    assert tool.get(key) is None
+    begin = time.monotonic()
+    process.wait_until(lambda: tool.get(key), "another try")
+    assert time.monotonic() - begin > 1
+
+
+@contextlib.contextmanager
+def locked(db):
+    connection = db.postgres.connect(dbname="cached")
+    connection.autocommit = False
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE sluice.cache")
+    yield
+    connection.close()
+
+
+def test_a_statement_that_waits_is_given_up(start, db):
+    reader, writer = start(), start()
+    reader.put(KEY)
+    writer.put(KEY)
+    with locked(db):
+        assert reader.get(KEY) is None
+        writer.put(OTHER)
+    after_the_pause(reader, KEY)
+    assert db.said().count("the cache is down") == 2
+
+
+@contextlib.contextmanager
+def stopped(pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_hangs_is_given_up(start, db):
+    """Before it has read what it is sent, too."""
+    reader, writer = start(), start()
+    reader.put(KEY)
+    assert writer.get(KEY) == b"value"
+    assert len(db.backends()) == 2
+    with stopped(db.backends()):
+        assert reader.get(KEY) is None
+        writer.put(OTHER, b"x" * (4 << 20))
+    after_the_pause(reader, KEY)
+    assert db.said().count("the cache is down") == 2
+
+
+def test_a_server_that_does_not_let_anybody_in_is_given_up(start, db):
+    tool = start()
+    with stopped([int(Path(db.postgres.data, "postmaster.pid").read_text(encoding="ascii").split()[0])]):
+        assert tool.get(KEY) is None
+    assert db.said().count("the cache is down") == 1
+
+
+def test_a_session_that_was_ended_is_begun_again(tool, db):
+    tool.put(KEY)
+    db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cached' AND usename = 'sluice'")
+    process.wait_until(lambda: not db.backends(), "its end")
+    assert tool.get(KEY) == b"value"
+    assert len(db.backends()) == 1 and db.said() == ""
+
+
+def test_a_schema_that_was_not_migrated_is_a_miss(tool, db):
+    db.execute("ALTER TABLE sluice.cache RENAME TO other")
+    try:
+        assert tool.get(KEY) is None
+        tool.put(KEY)
+        assert db.said().count("the cache is down") == 1
+    finally:
+        db.execute("ALTER TABLE sluice.other RENAME TO cache")
