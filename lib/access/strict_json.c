@@ -11,21 +11,49 @@
  * and null. Not the quotes of JavaScript, not NaN and Infinity. */
 static const char outside[] = "{}[]:,-+.0123456789E \t\r\naeflnrstu";
 
+/* The UTF-16 unit that an escape (\uXXXX) stands for; -1 where there is no such escape. */
+static long escaped_unit(const char *p, const char *end)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	long unit = 0;
+
+	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++) {
+		const char *digit = p[i] ? strchr(digits, p[i]) : NULL;
+
+		if (!digit)
+			return -1;
+		unit = unit * 16 + (digit - digits) % 16;
+	}
+	return unit;
+}
+
+/* Behind the escape, or behind two that make one character; NULL where it is NUL or half of one. */
+static const char *skip_escape(const char *p, const char *end)
+{
+	long unit = escaped_unit(p, end);
+
+	if (unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff))
+		return NULL;
+	if (unit >= 0xd800 && unit <= 0xdbff) {
+		long low = escaped_unit(p + 6, end);
+
+		return low >= 0xdc00 && low <= 0xdfff ? p + 12 : NULL;
+	}
+	return end - p >= 2 ? p + 2 : NULL; /* what was escaped ends no string */
+}
+
 /* Behind the string's closing quote, or NULL. The bytes are json-c's to check, but for those that
  * it lets pass. */
 static const char *skip_string(const char *p, const char *end)
 {
-	for (; p < end && *p != '"'; p++) {
+	while (p && p < end && *p != '"') {
 		if ((unsigned char)*p < 0x20)
 			return NULL;
-		if (*p != '\\')
-			continue;
-		if (end - p > 5 && memcmp(p, "\\u0000", 6) == 0)
-			return NULL;
-		if (++p == end) /* what was escaped ends no string */
-			return NULL;
+		p = *p == '\\' ? skip_escape(p, end) : p + 1;
 	}
-	return p < end ? p + 1 : NULL;
+	return p && p < end ? p + 1 : NULL;
 }
 
 /* The number of members in all objects of the text, which is that of the colons outside of strings;

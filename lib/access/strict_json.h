@@ -15,8 +15,9 @@ struct json_object;
 enum { STRICT_JSON_DEPTH = 16 }; /* objects and arrays within each other */
 
 /* The text as an object, to be given back with json_object_put; NULL when it is not one JSON object
- * in UTF-8, when an object in it (at any depth) has two members of one name, a string holds a NUL,
- * or it is nested deeper than STRICT_JSON_DEPTH. */
+ * in UTF-8, when an object in it (at any depth) has two members of one name, a string holds a NUL
+ * or half a character (a lone surrogate, RFC 8259 §8.2), or it is nested deeper than
+ * STRICT_JSON_DEPTH. */
 struct json_object *strict_json_object(const char *text, size_t len);
 
 /* The member's text where it is a string that is not empty, else NULL; lives as long as the object.

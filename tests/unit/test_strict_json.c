@@ -107,6 +107,22 @@ static void leaves_nul(void **state)
 	leaves(between, sizeof between - 1);
 }
 
+/* json-c makes one character of all of them: two names could become one. */
+static void leaves_half_characters(void **state)
+{
+	static const char *const bad[] = { "{\"a\":\"\\ud800\"}", "{\"a\":\"\\uDBFF\"}",
+		"{\"a\":\"\\udc00\"}", "{\"a\":\"\\uDFFF\"}", "{\"\\ud800\":1}",
+		"{\"a\":\"\\ud800\\ud800\"}", "{\"a\":\"\\udc00\\ud800\"}",
+		"{\"a\":\"\\ud800\\u0041\"}", "{\"a\":\"\\ud800x\\udc00\"}",
+		"{\"a\":\"\\ud83d\\ude00\\ude00\"}", "{\"a\":\"\\ud800\\\\udc00\"}",
+		"{\"a\":\"\\\\\\ud800\"}", "{\"a\":\"\\ud800\\udc0\"}", "{\"a\":\"\\ud800" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		leaves(bad[i], strlen(bad[i]));
+	takes("{\"a\":\"\\ud800\\udc00 \\uDBFF\\uDFFF \\uDb00\\udCfF \\ud7ff \\ue000 \\\\ud800\"}");
+}
+
 static void leaves_equal_members(void **state)
 {
 	static const char *const bad[] = { "{\"a\":1,\"a\":1}", "{\"a\":1,\"b\":2,\"a\":3}",
@@ -238,6 +254,7 @@ int main(void)
 		cmocka_unit_test(leaves_what_only_json_c_takes),
 		cmocka_unit_test(leaves_what_is_not_utf8),
 		cmocka_unit_test(leaves_nul),
+		cmocka_unit_test(leaves_half_characters),
 		cmocka_unit_test(leaves_equal_members),
 		cmocka_unit_test(bounds_the_depth),
 		cmocka_unit_test(finds_strings),
