@@ -11,6 +11,9 @@
  * checked, times with auth.skew either way. The payload is not looked at before the signature
  * holds.
  *
+ * What a token can choose: the spelling of its signature. Of ES256 both (r, s) and (r, n - s) hold,
+ * as RFC 7518 §3.4 has it, so the text of a token is not its identity; nothing is kept under it.
+ *
  * Keys are made once, when the set is read, and kept as OpenSSL's own, so that a check costs little
  * more than the signature. libjwt 1.10 judges in the tests, but does not stand here: it takes each
  * key as PEM, which OpenSSL 3.0 needs 0.36 ms to read, for every token anew (a check of RS256 takes
