@@ -1,7 +1,5 @@
 #include "lib/export/lookup.h"
 
-#include <json-c/json.h>
-
 /* Run a statement and hand each batch to `take`, which may fail. */
 static int each_batch(struct source *s, const struct statement *st,
 	int (*take)(void *to, const struct batch *, struct err *), void *to, struct err *e)
@@ -91,33 +89,49 @@ int lookup_count(struct source *s, struct compile *c, int64_t most, int64_t *cou
 	return each_batch(s, &st, take_int, count, e);
 }
 
-/* [{"Plan": {"Plan Rows": n, …}}]: https://www.postgresql.org/docs/15/sql-explain.html */
+struct plan_target {
+	const struct scope *scope;
+	struct plan *plan;
+};
+
 static int take_plan(void *to, const struct batch *b, struct err *e)
 {
+	struct plan_target *t = to;
 	size_t len;
 	const uint8_t *text = column_bytes(&b->columns[0], 0, &len);
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *doc = json_tokener_parse_ex(tokener, (const char *)text, (int)len);
-	struct json_object *plan = NULL, *rows = NULL;
 
-	if (json_object_is_type(doc, json_type_array))
-		json_object_object_get_ex(json_object_array_get_idx(doc, 0), "Plan", &plan);
-	if (plan)
-		json_object_object_get_ex(plan, "Plan Rows", &rows);
-	*(int64_t *)to = rows ? json_object_get_int64(rows) : -1;
-	json_object_put(doc);
-	json_tokener_free(tokener);
-	return rows ? 0 : err_set(e, ERR_DATABASE, "the database's plan cannot be read");
+	return plan_read(t->scope->arena, t->scope, (const char *)text, len, t->plan, e);
+}
+
+int lookup_plan(struct source *s, const struct scope *scope, const struct statement *st,
+	struct plan *plan, struct err *e)
+{
+	struct plan_target target = { scope, plan };
+	struct statement explain;
+
+	plan_statement(scope->arena, st, &explain);
+	return each_batch(s, &explain, take_plan, &target, e);
 }
 
 int lookup_estimate(struct source *s, struct compile *c, int64_t *rows, struct err *e)
 {
 	struct compiled compiled;
-	struct statement st;
+	struct plan plan;
 
-	if (compile_query(c, &compiled, e) < 0)
+	if (compile_query(c, &compiled, e) < 0 ||
+		lookup_plan(s, c->scope, &compiled.statement, &plan, e) < 0)
 		return -1;
-	st = compiled.statement;
-	st.sql = arena_printf(c->scope->arena, "EXPLAIN (FORMAT JSON) %s", st.sql);
-	return each_batch(s, &st, take_plan, rows, e);
+	*rows = (int64_t)plan.rows;
+	return 0;
+}
+
+static int take_nothing(void *to, const struct batch *b, struct err *e)
+{
+	(void)to, (void)b, (void)e;
+	return 0;
+}
+
+int lookup_run(struct source *s, const struct statement *st, struct err *e)
+{
+	return each_batch(s, st, take_nothing, NULL, e);
 }

@@ -9,6 +9,7 @@
 #include "lib/query/catalog.h"
 #include "lib/query/compile.h"
 #include "lib/query/page.h"
+#include "lib/query/plan.h"
 #include "lib/source/source.h"
 
 /* The source is between begin and end. */
@@ -20,6 +21,13 @@ int lookup_bounds(struct source *s, struct arena *a, const struct page_key *key,
 
 /* The rows that the query would give without its limit, counted no further than most + 1. */
 int lookup_count(struct source *s, struct compile *c, int64_t most, int64_t *count, struct err *e);
+
+/* What the planner expects of a statement. */
+int lookup_plan(struct source *s, const struct scope *scope, const struct statement *st,
+	struct plan *plan, struct err *e);
+
+/* Run a statement for its effect on the session; its rows are dropped. */
+int lookup_run(struct source *s, const struct statement *st, struct err *e);
 
 /* The planner's estimate of the rows that the query would give. */
 int lookup_estimate(struct source *s, struct compile *c, int64_t *rows, struct err *e);

@@ -327,7 +327,7 @@ static void put_cursor_query(struct compile *c, struct parts *p, const char *fro
 	/* Of groups no index says where they begin: all are made, and those behind the cursor taken. */
 	if (behind && p->is_grouped)
 		buf_printf(b, " WHERE %s", keyset_behind(&p->keys, &p->sql, c->after));
-	keyset_put_order(&p->keys, b, "s");
+	keyset_put_order(&p->keys, b, "page.s");
 	put_limit(c, b, true);
 }
 

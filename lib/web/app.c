@@ -41,6 +41,7 @@ static int open_parts(struct app *app, struct err *e)
 	app->sources = mem_zero(s->databases_n, sizeof(struct source *));
 	for (size_t i = 0; i < s->databases_n; i++)
 		app->sources[i] = postgres_new(&s->databases[i]);
+	app->seen = mem_zero(s->tables_n + 1, sizeof *app->seen);
 	app->metadata = metadata_open(s);
 	app->outcomes = outcome_open(app->metadata, s);
 	app->schemas = schema_store_open(app->metadata);
@@ -98,6 +99,7 @@ void app_close(struct app *app)
 	for (size_t i = 0; app->sources && i < app->settings.databases_n; i++)
 		source_close(app->sources[i]);
 	free(app->sources);
+	free(app->seen);
 	cache_close(app->cache);
 	audit_close(app->audit);
 	schema_store_close(app->schemas);

@@ -15,6 +15,12 @@
 #include "lib/job/schema_store.h"
 #include "lib/source/source.h"
 
+/* How a table of the registry looked in its database when this process last saw it (query_cache.h). */
+struct catalog_seen {
+	int64_t us; /* monotonic; 0: never */
+	char text[65];
+};
+
 struct app {
 	struct settings settings;
 	struct verifier *verifier;
@@ -23,6 +29,7 @@ struct app {
 	uint8_t mask_key[SECRET_KEY_BYTES];   /* what hash masks are keyed with */
 	uint8_t cursor_key[SECRET_KEY_BYTES]; /* what page tokens are signed with */
 	struct source **sources;              /* one for each of settings.databases */
+	struct catalog_seen *seen;            /* one for each of settings.tables */
 	struct metadata *metadata;            /* NULL: there is none */
 	struct outcome_store *outcomes;       /* NULL: not kept */
 	struct schema_store *schemas;         /* NULL: not kept */

@@ -48,9 +48,8 @@ static int put_calls(const struct settings_database *db, const struct principal 
 		if (need_role(db, p, a, &params[n], e) < 0)
 			return -1;
 		buf_printf(sql,
-			"%sCASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = "
-			"$%zu::text"
-			" AND pg_has_role(session_user, oid, 'MEMBER'))"
+			"%sCASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles"
+			" WHERE rolname = $%zu::text AND pg_has_role(session_user, oid, 'MEMBER'))"
 			" THEN set_config('role', $%zu::text, true) END",
 			n ? ", " : "", n + 1, n + 1);
 		n++;

@@ -6,14 +6,24 @@
 
 #include "lib/base/clock.h"
 
+/* To its end, also of what is too large: so that from then on the connection only shows a hang-up. */
+static void read_body(struct request *rq)
+{
+	char piece[8192];
+
+	for (int n; (n = FCGX_GetStr(piece, sizeof piece, rq->fcgi->in)) > 0;) {
+		rq->body_too_large =
+			rq->body_too_large || rq->body.len + (size_t)n > REQUEST_BODY_MAX;
+		if (!rq->body_too_large)
+			buf_put(&rq->body, piece, (size_t)n);
+	}
+}
+
 int request_init(struct request *rq, FCGX_Request *fcgi, struct err *e)
 {
-	char drop[512];
-
 	*rq = (struct request){ .fcgi = fcgi, .started_us = clock_monotonic_us() };
 	random_uuid7(rq->id);
-	while (FCGX_GetStr(drop, sizeof drop, fcgi->in) > 0)
-		;
+	read_body(rq);
 	const char *uri = request_env(rq, "REQUEST_URI");
 	const char *method = request_env(rq, "REQUEST_METHOD");
 	const char *prefix = request_env(rq, "SLUICE_PREFIX");
@@ -46,6 +56,7 @@ int request_init(struct request *rq, FCGX_Request *fcgi, struct err *e)
 void request_reset(struct request *rq)
 {
 	arena_free(&rq->arena);
+	buf_free(&rq->body);
 	*rq = (struct request){ 0 };
 }
 

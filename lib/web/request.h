@@ -14,6 +14,8 @@
 #include "lib/base/random.h"
 #include "lib/web/query_string.h"
 
+enum { REQUEST_BODY_MAX = 1024 * 1024 }; /* bytes */
+
 /* For the audit (request_audit.h). */
 struct request_audit {
 	const char *action;     /* NULL: the request leaves no line */
@@ -34,8 +36,11 @@ struct request {
 	const char *query; /* as sent */
 	struct request_param *params;
 	size_t params_n;
-	const char *captures[2];    /* what the route's {…} stood for */
+	struct buf body;         /* whole, or of a body that is too large some of its beginning */
+	bool body_too_large;     /* more than REQUEST_BODY_MAX */
+	const char *captures[2]; /* what the route's {…} stood for */
 	struct principal principal; /* subject NULL: nobody */
+	int64_t auth_us;            /* what the token's check took */
 
 	/* for the log */
 	const char *traceparent; /* as sent, or NULL */
@@ -45,7 +50,7 @@ struct request {
 	struct request_audit audit; /* each NULL: not known, or none */
 };
 
-/* Reads path and query, and the body's end, so that from now on the connection only shows a hang-up. ERR_BAD_REQUEST for
+/* Reads path, query and body, so that from now on the connection only shows a hang-up. ERR_BAD_REQUEST for
  * a path or query that is not percent-encoded UTF-8 or holds a NUL, and for a parameter given twice. */
 int request_init(struct request *rq, FCGX_Request *fcgi, struct err *e);
 void request_reset(struct request *rq);

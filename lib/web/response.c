@@ -70,7 +70,7 @@ static void finish_whole(struct response *rs, const void *body, size_t len)
 		response_abort(rs);
 }
 
-static void send_whole(struct response *rs, int status, const struct buf *body)
+void response_whole(struct response *rs, int status, const struct buf *body)
 {
 	response_header(rs, "Content-Length", "%zu", body->len);
 	begin(rs, status);
@@ -82,7 +82,7 @@ void response_body(struct response *rs, int status, const char *media, const str
 	response_header(rs, "Content-Type", "%s", media);
 	response_header(rs, "Cache-Control", "private, no-store");
 	response_header(rs, "X-Content-Type-Options", "nosniff");
-	send_whole(rs, status, body);
+	response_whole(rs, status, body);
 }
 
 void response_json(struct response *rs, int status, const struct buf *body)
@@ -143,7 +143,7 @@ void response_problem(struct response *rs, const struct err *e)
 	response_header(rs, "Content-Type", "application/problem+json");
 	response_header(rs, "Cache-Control", "no-store");
 	response_header(rs, "X-Content-Type-Options", "nosniff");
-	send_whole(rs, info->status, &b);
+	response_whole(rs, info->status, &b);
 	buf_free(&b);
 }
 

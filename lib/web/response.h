@@ -36,7 +36,9 @@ void response_free(struct response *rs);
 void response_header(struct response *rs, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Whole body with its length; none for HEAD. */
+/* Whole body with its length, behind the headers so far; none for HEAD. The others add what belongs to every answer. */
+void response_whole(struct response *rs, int status, const struct buf *body);
+
 void response_body(struct response *rs, int status, const char *media, const struct buf *body);
 void response_json(struct response *rs, int status, const struct buf *body);
 

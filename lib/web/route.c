@@ -26,6 +26,10 @@ const struct route routes[] = {
 		"export", "its rows, as a stream" },
 	{ "GET", "/export/{table}", handle_export_page, ROUTE_DATA, ROLE_EXPORTER, "export",
 		"one page of its rows as NDJSON" },
+	{ "POST", "/api/v1/query", handle_query, ROUTE_DATA, ROLE_VIEWER, "query",
+		"a query: one page of its rows, or a stream" },
+	{ "GET", "/api/v1/query", handle_query, ROUTE_DATA, ROLE_VIEWER, "query",
+		"the same with the query in the parameter q" },
 	{ "GET", "/api/v1/exports/{id}", handle_export, 0, ROLE_EXPORTER, "outcome",
 		"how an export ended" },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL },
@@ -155,9 +159,11 @@ static int admit(struct app *app, struct request *rq, struct response *rs, struc
 
 	if (authorization && !*authorization)
 		authorization = NULL;
+	int64_t from_us = clock_monotonic_us();
 	int status =
 		verifier_check(app->verifier, authorization, &rq->arena, &rq->principal, &refused);
 
+	rq->auth_us = clock_monotonic_us() - from_us;
 	if (status < 0)
 		rq->principal = (struct principal){ 0 };
 	if (take_rate(app, rq, rs, e) < 0)

@@ -41,6 +41,7 @@ route_handler handle_service, handle_health;   /* handle_service.c */
 route_handler handle_tables, handle_table;     /* handle_tables.c */
 route_handler handle_table_schema;             /* handle_schema.c */
 route_handler handle_table_xsd;                /* handle_xsd.c */
+route_handler handle_query;                    /* handle_query.c */
 route_handler handle_rows, handle_export_page; /* handle_rows.c */
 route_handler handle_export;                   /* handle_exports.c */
 

@@ -248,6 +248,27 @@ int rows_ask_page(struct app *app, struct request *rq, struct response *rs, stru
 	return 0;
 }
 
+int rows_ask_query(
+	struct request *rq, struct response *rs, bool is_page, struct rows_ask *ask, struct err *e)
+{
+	static const char *const names[] = { "q", "digest", "format", "compression", "level",
+		NULL };
+
+	if (is_page)
+		ask->format = format_by_suffix("json");
+	else if (ask_format(rq, rs, ask, e) < 0 || (!ask->format && ask_accept(rq, rs, ask, e) < 0))
+		return -1;
+	ask->negotiated = !request_param(rq, "format");
+	ask->suffix = ask->format->suffix;
+	const char *own = ask->format->traits & FORMAT_ENCODABLE ? "level" : NULL;
+
+	if (option_params_check(rq, names, e) < 0 ||
+		option_params_read(rq, ask->format, own, &ask->options, e) < 0)
+		return -1;
+	ask->options.table = ask->query.from;
+	return ask_digest(rq, ask, e) < 0 ? -1 : ask_compression(rq, ask, e);
+}
+
 void rows_ask_free(struct rows_ask *ask)
 {
 	format_options_free(&ask->options);

@@ -48,6 +48,10 @@ int rows_ask(struct app *app, struct request *rq, struct response *rs, struct ro
 int rows_ask_page(struct app *app, struct request *rq, struct response *rs, struct rows_ask *ask,
 	struct err *e);
 
+/* The query service's: format by format= or Accept, or JSON for a page; options and compression. The query is left as it is. */
+int rows_ask_query(
+	struct request *rq, struct response *rs, bool is_page, struct rows_ask *ask, struct err *e);
+
 void rows_ask_free(struct rows_ask *ask);
 
 #endif

@@ -83,7 +83,7 @@ def check_files(site, seconds=5):
             files = process.open_files(pid)
             found += [path for path in files if path.startswith(stage + "/")]
             sockets = [path for path in files if path.startswith("socket:")]
-            found += sockets[1 + len(site.settings["databases"]) + 1:]
+            found += sockets[1 + len(site.settings["databases"]) + 2:]  # sessions_max of one, and its own socket
         return found
     try:
         process.wait_until(lambda: not left(), "files closed", seconds)

@@ -1,0 +1,37 @@
+/*
+ * Plan: what the server expects a statement to cost, from EXPLAIN (FORMAT JSON, VERBOSE)
+ * (https://www.postgresql.org/docs/15/using-explain.html).
+ */
+#ifndef SLUICE_QUERY_PLAN_H
+#define SLUICE_QUERY_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+#include "lib/base/settings.h"
+#include "lib/query/scope.h"
+#include "lib/rows/statement.h"
+
+struct plan {
+	double cost;  /* in the planner's unit: reading a page of 8 KiB in turn is 1 */
+	double rows;  /* of the result */
+	double width; /* bytes of a row */
+	/* The largest reading of a table without an index. */
+	double scan_bytes;      /* 0: there is none */
+	const char *scan_node;  /* "Seq Scan" */
+	const char *scan_table; /* the table's key, or NULL where it is not one of the scope */
+};
+
+/* The statement that explains another. */
+void plan_statement(struct arena *a, const struct statement *of, struct statement *st);
+
+/* json: the statement's result. ERR_DATABASE when it is not understood. */
+int plan_read(struct arena *a, const struct scope *s, const char *json, size_t len,
+	struct plan *plan, struct err *e);
+
+/* ERR_UNPROCESSABLE, its text naming the node, when the plan is beyond limits.query_cost or limits.query_scan. */
+int plan_check(const struct settings *s, const struct plan *plan, struct err *e);
+
+#endif
