@@ -204,12 +204,26 @@ static int read_group_by(struct definition_reader *r, const struct json_node *no
 
 /* ---- sort */
 
+static int set_sort(struct definition_reader *r, const struct json_node *at, struct sort *s,
+	struct expr *expr)
+{
+	if (expr && s->expr)
+		return definition_fail(
+			r, at->parent, "an item of sort has \"column\" or \"expr\", and not both");
+	if (expr && expr->op == EXPR_LITERAL)
+		return definition_fail(r, at, "a value sorts nothing");
+	s->expr = expr;
+	return expr ? 0 : -1;
+}
+
 static int read_sort_column(struct definition_reader *r, const struct json_node *node, void *into)
 {
-	struct sort *s = into;
+	return set_sort(r, node, into, definition_column(r, node));
+}
 
-	s->expr = definition_column(r, node);
-	return s->expr ? 0 : -1;
+static int read_sort_expr(struct definition_reader *r, const struct json_node *node, void *into)
+{
+	return set_sort(r, node, into, definition_expr(r, node));
 }
 
 static int read_direction(struct definition_reader *r, const struct json_node *node, void *into)
@@ -233,14 +247,15 @@ static int read_nulls(struct definition_reader *r, const struct json_node *node,
 static int read_sort_item(struct definition_reader *r, const struct json_node *node, struct sort *s)
 {
 	static const struct member_type members[] = { { "column", read_sort_column },
-		{ "direction", read_direction }, { "nulls", read_nulls }, { NULL, NULL } };
+		{ "expr", read_sort_expr }, { "direction", read_direction },
+		{ "nulls", read_nulls }, { NULL, NULL } };
 
 	if (node->kind == JSON_KIND_STRING)
 		return read_sort_column(r, node, s);
 	if (read_members(r, node, members, "an item of sort", s))
 		return -1;
 	if (!s->expr)
-		return definition_fail(r, node, "an item of sort has \"column\"");
+		return definition_fail(r, node, "an item of sort has \"column\" or \"expr\"");
 	return 0;
 }
 

@@ -5,7 +5,7 @@
  *	  "select": ["user_id", {"column": "email", "as": "mail"}, {"expr": {"lower": ["name"]}, "as": "who"}],
  *	  "filter": {"and": [{"ge": ["user_id", 10]}, {"in": ["country_code", ["US", "DE"]]}]},
  *	  "groupBy": ["country_code"], "having": {"gt": [{"count": []}, 5]},
- *	  "sort": [{"column": "user_id", "direction": "asc", "nulls": "last"}],
+ *	  "sort": [{"column": "user_id", "direction": "asc", "nulls": "last"}, {"expr": {"lower": "name"}}],
  *	  "page": {"limit": 100, "after": "…"} or {"limit": 100, "offset": 200},
  *	  "count": "exact" (default), "planned" or "none", "validateOnly": true }
  *

@@ -168,32 +168,26 @@ static void check_options(struct arena *a, const struct params *given)
 
 /* ---- columns */
 
-static struct catalog_column known[] = {
-	{ .name = "id" },
-	{ .name = "name" },
-	{ .name = "a,b:c\"d" },
-	{ .name = "id_2" },
-};
-enum { KNOWN = sizeof known / sizeof known[0] };
-
-static const struct catalog_table table = { .key = "t", .columns = known, .columns_n = KNOWN };
-
 static void check_columns(struct arena *a, const char *list)
 {
-	struct select s = { .table = &table };
+	struct query q = { 0 };
 	struct err e = { 0 };
 
-	if (select_columns(a, &s, list, &e) < 0) {
+	if (columns_read(a, list, &q, &e) < 0 ||
+		columns_name(a, q.select, q.select_n, &e) < 0) {
 		check(e.code == ERR_BAD_REQUEST && e.text[0]);
 		return;
 	}
-	check(s.columns_n > 0);
-	for (size_t i = 0; i < s.columns_n; i++) {
-		check(s.columns[i] >= known && s.columns[i] < known + KNOWN && s.names[i][0]);
+	check(q.select_n > 0);
+	for (size_t i = 0; i < q.select_n; i++) {
+		check(q.select[i].expr->text[0] && q.select[i].name[0]);
 		for (size_t j = 0; j < i; j++)
-			check(strcmp(s.names[i], s.names[j]) != 0);
+			check(strcmp(q.select[i].name, q.select[j].name) != 0);
 	}
 }
+
+static const char *const known[] = { "id", "name", "a,b:c\"d", "id_2" };
+enum { KNOWN = sizeof known / sizeof known[0] };
 
 static void put_quoted(struct buf *b, const char *name)
 {
@@ -210,7 +204,7 @@ static void put_quoted(struct buf *b, const char *name)
 static void check_written(struct arena *a, const char *text)
 {
 	size_t len = strlen(text), n = 0, order[KNOWN];
-	struct select s = { .table = &table };
+	struct query q = { 0 };
 	const char *aliases[KNOWN];
 	struct buf list = { 0 };
 	struct err e;
@@ -219,14 +213,15 @@ static void check_written(struct arena *a, const char *text)
 		order[n] = (unsigned char)text[n] % KNOWN;
 		aliases[n] = arena_printf(a, "%zu%.*s", n, (int)(len % 40), text);
 		buf_puts(&list, n ? "," : "");
-		put_quoted(&list, known[order[n]].name);
+		put_quoted(&list, known[order[n]]);
 		buf_putc(&list, ':');
 		put_quoted(&list, aliases[n]);
 	}
 	if (n) {
-		check(select_columns(a, &s, buf_str(&list), &e) == 0 && s.columns_n == n);
+		check(columns_read(a, buf_str(&list), &q, &e) == 0 && q.select_n == n);
 		for (size_t i = 0; i < n; i++)
-			check(s.columns[i] == &known[order[i]] && !strcmp(s.names[i], aliases[i]));
+			check(!strcmp(q.select[i].expr->text, known[order[i]]) &&
+				!strcmp(q.select[i].name, aliases[i]));
 	}
 	buf_free(&list);
 }

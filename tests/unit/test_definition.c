@@ -366,7 +366,7 @@ static void types_are_told(void **state)
 	check("{\"from\":\"t\",\"sort\":[[]]}",
 		"/sort/0: an item of sort is an object, not an array");
 	check("{\"from\":\"t\",\"sort\":[{\"direction\":\"asc\"}]}",
-		"/sort/0: an item of sort has \"column\"");
+		"/sort/0: an item of sort has \"column\" or \"expr\"");
 	check("{\"from\":\"t\",\"sort\":[{\"column\":\"a\",\"direction\":\"ASC\"}]}",
 		"/sort/0/direction: direction is \"asc\" or \"desc\", not \"ASC\"");
 	check("{\"from\":\"t\",\"sort\":[{\"column\":\"a\",\"direction\":true}]}",
@@ -552,6 +552,9 @@ static void texts_that_are_none(void **state)
 	check_string("\"\n\"",
 		"/filter/eq/1: not JSON at byte 34: a control character in a string; write it as "
 		"an escape");
+	check_string("\"\x1f\"",
+		"/filter/eq/1: not JSON at byte 34: a control character in a string; write it as "
+		"an escape");
 	check_len(nul, sizeof nul - 1,
 		"/from: not JSON at byte 11: a control character in a string; write it as an "
 		"escape",
@@ -584,6 +587,8 @@ static void names_are_shown_safely(void **state)
 	check("{\"a\\nb\\u0085\\u2028\\u202e\\u2066\\ufeff\\u001b\":1}",
 		"/a\nb\xc2\x85\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\xef\xbb\xbf\x1b: a query has no "
 		"member \"a\\u000ab\\u0085\\u2028\\u202e\\u2066\\ufeff\\u001b\"");
+	check("{\"\\u061c\\u007f\\u00a0\":1}",
+		"/\xd8\x9c\x7f\xc2\xa0: a query has no member \"\\u061c\\u007f\xc2\xa0\"");
 	check("{\"%s%n\":1}", "/%s%n: a query has no member \"%s%n\"");
 	check("{\"0123456789012345678901234567890123456789012345678901\":1}",
 		"/0123456789012345678901234567890123456789012345678901: a query has no member "
@@ -630,6 +635,44 @@ static void deep_json_is_refused(void **state)
 			buf_puts(&json, openings[i]);
 		check_len(json.data, json.len, expected[i], false);
 		buf_free(&json);
+	}
+}
+
+/* Beside each other there may be more. */
+static void wide_json_is_taken(void **state)
+{
+	(void)state;
+	check_filter(
+		"{\"contains\":[\"a\",[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],{},{},{},{},"
+		"{},{},{},{},{},{},{},{}]]}",
+		"(contains [a] "
+		"j:[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],{},{},{},{},{},{},{},"
+		"{},{},{},{},{}])");
+}
+
+/* 255 in the table is any number. */
+static void open_lists_are_open(void **state)
+{
+	static const char *const names[] = { "and", "or", "coalesce", "in" };
+	const struct settings many = { .limits_query_depth = 1, .limits_query_items = 300 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct arena a = { 0 };
+		struct buf json = { 0 };
+		const char *pointer;
+		struct query q;
+		struct err e;
+
+		buf_printf(&json, "{\"from\":\"t\",\"filter\":{\"%s\":[true", names[i]);
+		for (int n = 1; n < 300; n++)
+			buf_puts(&json, ",true");
+		buf_puts(&json, "]}}");
+		assert_int_equal(
+			definition_read(&a, &many, json.data, json.len, &q, &pointer, &e), 0);
+		assert_int_equal(q.filter->args_n, 300);
+		buf_free(&json);
+		arena_free(&a);
 	}
 }
 
@@ -833,6 +876,8 @@ int main(void)
 		cmocka_unit_test(names_are_shown_safely),
 		cmocka_unit_test(nests_as_deep_as_allowed),
 		cmocka_unit_test(deep_json_is_refused),
+		cmocka_unit_test(wide_json_is_taken),
+		cmocka_unit_test(open_lists_are_open),
 		cmocka_unit_test(depth_has_a_limit_of_its_own),
 		cmocka_unit_test(lists_are_short),
 		cmocka_unit_test(expressions_are_counted),
