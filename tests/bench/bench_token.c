@@ -24,9 +24,14 @@ static const char *roles[] = { "analyst" };
 static const char *tables[] = { "users" };
 static const char *algorithms[] = { "RS256", "ES256" };
 
-static struct settings_table users = {
-	.key = "users", .database = "main", .name = "public.users", .tenant_column = "tenant_id"
+static struct settings_database database = {
+	.key = "main", .conninfo = "", .wire = "fast", .role_claim = ""
 };
+static struct settings_table users = { .key = "users",
+	.database = "main",
+	.name = "public.users",
+	.tenant_column = "tenant_id",
+	.purpose = "optional" };
 static struct settings_policy policy = { "analysts", { tables, 1 }, { roles, 1 }, { columns, 4 },
 	{ masks, 1 }, 10000, { NULL, 0 } };
 
@@ -127,6 +132,8 @@ int main(void)
 		.auth_role_claim = "roles",
 		.auth_scope_claim = "scope",
 		.auth_tenant_claim = "tenant_id",
+		.databases = &database,
+		.databases_n = 1,
 		.policies = &policy,
 		.policies_n = 1,
 	};
