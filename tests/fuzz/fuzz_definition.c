@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include <json-c/json.h>
-#include <json-c/json_pointer.h>
 
 #include "lib/query/definition.h"
 #include "lib/query/limits.h"
@@ -40,11 +39,44 @@ static struct json_object *judge(const uint8_t *data, size_t len)
 	return root;
 }
 
+/* A reference token less its escapes (RFC 6901 §4). */
+static void unescape(char *token)
+{
+	char *to = token;
+
+	for (const char *from = token; *from; from++) {
+		*to++ = *from != '~' ? *from : from[1] == '1' ? '/' : '~';
+		from += *from == '~';
+	}
+	*to = '\0';
+}
+
+/* json_pointer_get (json-c 0.16) finds no null. */
 static bool is_there(struct json_object *root, const char *pointer)
 {
-	struct json_object *found;
+	char *text = mem_strdup(pointer), *p = text;
+	bool found = *p == '\0' || *p == '/';
 
-	return json_pointer_get(root, pointer, &found) == 0;
+	while (found && *p == '/') {
+		char *token = p + 1, *end = strchrnul(token, '/');
+		bool is_last = !*end;
+
+		*end = '\0';
+		if (json_object_is_type(root, json_type_array)) {
+			size_t i = strtoul(token, NULL, 10);
+
+			found = i < json_object_array_length(root);
+			root = found ? json_object_array_get_idx(root, i) : NULL;
+		} else {
+			unescape(token);
+			found = json_object_object_get_ex(root, token, &root);
+		}
+		p = end;
+		if (!is_last)
+			*p = '/';
+	}
+	free(text);
+	return found;
 }
 
 /* ---- what was read */
@@ -98,10 +130,8 @@ static void check_query(const struct query *q, struct json_object *root)
 	}
 	for (size_t i = 0; i < q->group_by_n; i++)
 		n += check_expr(q->group_by[i], root, 0);
-	for (size_t i = 0; i < q->sort_n; i++) {
-		check(q->sort[i].expr->op == EXPR_COLUMN);
+	for (size_t i = 0; i < q->sort_n; i++)
 		n += check_expr(q->sort[i].expr, root, 0);
-	}
 	n += q->filter ? check_expr(q->filter, root, 0) : 0;
 	n += q->having ? check_expr(q->having, root, 0) : 0;
 	check(n <= 4 * ITEMS);
@@ -174,8 +204,8 @@ static void put_lists(struct buf *b, const struct query *q)
 	}
 	buf_puts(b, "],\"sort\":[");
 	for (size_t i = 0; i < q->sort_n; i++) {
-		buf_puts(b, i ? ",{\"column\":" : "{\"column\":");
-		put_string(b, q->sort[i].expr->text);
+		buf_puts(b, i ? ",{\"expr\":" : "{\"expr\":");
+		put_json(b, q->sort[i].expr);
 		buf_printf(b, ",\"direction\":\"%s\"%s}", q->sort[i].descending ? "desc" : "asc",
 			nulls[q->sort[i].nulls]);
 	}

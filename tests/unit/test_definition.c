@@ -540,6 +540,8 @@ static void texts_that_are_none(void **state)
 	check_string(
 		"\"\\ud800\\ud800\"", "/filter/eq/1: not JSON at byte 34: half a surrogate pair");
 	check_string(
+		"\"\\ud800\\ue000\"", "/filter/eq/1: not JSON at byte 34: half a surrogate pair");
+	check_string(
 		"\"\\udc00\\ud800\"", "/filter/eq/1: not JSON at byte 34: half a surrogate pair");
 	check_string("\"a\\u0000b\"",
 		"/filter/eq/1: not JSON at byte 35: U+0000 cannot be part of a text");
