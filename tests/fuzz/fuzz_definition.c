@@ -45,8 +45,10 @@ static void unescape(char *token)
 	char *to = token;
 
 	for (const char *from = token; *from; from++) {
-		*to++ = *from != '~' ? *from : from[1] == '1' ? '/' : '~';
-		from += *from == '~';
+		bool escaped = *from == '~';
+
+		from += escaped;
+		*to++ = !escaped ? *from : *from == '1' ? '/' : '~';
 	}
 	*to = '\0';
 }
