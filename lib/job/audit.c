@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "lib/job/audit_chain.h"
 #include "lib/job/metadata.h"
 
 struct audit {
@@ -69,16 +70,23 @@ static int wait_for_disk(struct audit *a, struct err *e)
 static int append(struct audit *a, const struct audit_line *l, struct err *e)
 {
 	static const char sql[] = "SELECT sluice.audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9,"
-				  " $10, $11, $12, $13, $14, $15, $16)";
+				  " $10, $11, $12, $13, $14, $15, $16, $17)";
+	enum { TEXT = 16 };
 	struct arena s = { 0 };
-	const char *params[] = { l->id, clean(&s, l->subject), clean(&s, l->tenant), l->action,
-		l->table, l->joined, clean(&s, l->definition), l->format, clean(&s, l->purpose),
-		clean(&s, l->address), arena_printf(&s, "%d", l->status), l->outcome,
-		clean(&s, l->reason), arena_printf(&s, "%lld", (long long)l->rows),
+	struct buf text = { 0 };
+	/* In the order of the chain's text. */
+	const char *params[TEXT + 1] = { l->id, clean(&s, l->subject), clean(&s, l->tenant),
+		l->action, l->table, l->joined, clean(&s, l->definition), l->format,
+		clean(&s, l->purpose), clean(&s, l->address), arena_printf(&s, "%d", l->status),
+		l->outcome, clean(&s, l->reason), arena_printf(&s, "%lld", (long long)l->rows),
 		arena_printf(&s, "%lld", (long long)l->bytes),
 		arena_printf(&s, "%lld", (long long)l->ms) };
-	PGresult *r = metadata_run(a->metadata, sql, params, 16, e);
 
+	audit_chain_text(&text, params, TEXT);
+	params[TEXT] = buf_str(&text);
+	PGresult *r = metadata_run(a->metadata, sql, params, TEXT + 1, e);
+
+	buf_free(&text);
 	arena_free(&s);
 	PQclear(r);
 	return r ? 0 : -1;

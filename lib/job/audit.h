@@ -4,8 +4,8 @@
  * in between is found out (sluice audit verify).
  *
  * Cost: one statement and one chain for all processes. An advisory lock puts the lines into one order; it is held for the insert
- * alone and never while the disk is waited for, so that lines come about as fast as one session can insert them (some
- * 2,000 a second on two cores, from two sessions or eight), and no process needs a chain of its own.
+ * alone and never while the disk is waited for, so that lines come about as fast as the server can insert them (some
+ * 4,000 a second on two cores, from two sessions or eight), and no process needs a chain of its own.
  *
  * Durability: a line is committed without waiting for the disk, so that a metadata server that crashes may lose the lines
  * of its last moments (three times wal_writer_delay, 0.6 s), the newest ones alone; the chain holds. With audit.required a

@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void put_field(struct buf *b, const char *field)
+void audit_chain_text(struct buf *b, const char *const *fields, size_t n)
 {
-	if (field)
-		buf_printf(b, "%zu:%s", strlen(field), field);
-	else
-		buf_putc(b, '-');
+	for (size_t i = 0; i < n; i++)
+		if (fields[i])
+			buf_printf(b, "%zu:%s", strlen(fields[i]), fields[i]);
+		else
+			buf_putc(b, '-');
 }
 
 void audit_chain_hash(const uint8_t previous[AUDIT_HASH], const char *const fields[AUDIT_FIELDS],
@@ -18,8 +19,7 @@ void audit_chain_hash(const uint8_t previous[AUDIT_HASH], const char *const fiel
 {
 	b->len = 0;
 	buf_put(b, previous, AUDIT_HASH);
-	for (int i = 0; i < AUDIT_FIELDS; i++)
-		put_field(b, fields[i]);
+	audit_chain_text(b, fields, AUDIT_FIELDS);
 	SHA256((const unsigned char *)b->data, b->len, out);
 }
 

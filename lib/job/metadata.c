@@ -132,7 +132,8 @@ static PGconn *connect_within(const struct metadata *m, struct err *e)
 	return conn;
 }
 
-/* An outcome lost to a crash of the server is no worse than one lost with the process. The last statement asks for what the
+/* An outcome lost to a crash of the server is no worse than one lost with the process. What an audit line follows must be seen once
+ * its lock is had (0003_audit.sql), whatever else the role has for an isolation. The last statement asks for what the
  * migrations have made. */
 static PGresult *set_up(struct metadata *m)
 {
@@ -140,6 +141,7 @@ static PGresult *set_up(struct metadata *m)
 
 	buf_printf(&sql,
 		"SET statement_timeout = %d; SET synchronous_commit = off;"
+		" SET default_transaction_isolation = 'read committed';"
 		" SELECT lossy FROM sluice.outcomes WHERE false AND EXISTS"
 		" (SELECT FROM sluice.schemas, sluice.audit, sluice.cache)",
 		m->limit_ms ? m->limit_ms : STATEMENT_MS);

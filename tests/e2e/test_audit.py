@@ -182,6 +182,8 @@ def audited(fleet, postgres):
     """A site with an audit of its own, and many workers."""
     postgres.execute(f"CREATE DATABASE {DATABASE}", dbname="postgres")
     postgres.execute(f"GRANT CREATE ON DATABASE {DATABASE} TO sluice", dbname="postgres")
+    # With which a line could not see the one before.
+    postgres.execute(f"ALTER DATABASE {DATABASE} SET default_transaction_isolation = 'repeatable read'", dbname="postgres")
     site = fleet.start(workers=(8, 2), settings=audited_settings(postgres))
     yield site
     fleet.stop(site)
@@ -237,12 +239,16 @@ def head_of(site):
     return said.split()[-1]
 
 
+def parts(values):
+    made = [None if value is None else str(value).encode() for value in values]
+    return b"".join(b"-" if part is None else b"%d:%s" % (len(part), part) for part in made)
+
+
 def text_of(line):
     """As etc/schema/0003_audit.sql says, from its words."""
     at = line["at"] - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
     values = [line["seq"], at // datetime.timedelta(microseconds=1), *(line[name] for name in COLUMNS[2:18])]
-    parts = [b"-" if value is None else str(value).encode() for value in values]
-    return b"".join(part if value is None else b"%d:%s" % (len(part), part) for value, part in zip(values, parts))
+    return parts(values)
 
 
 def test_200_requests_at_once_make_one_chain(audited, issuer, postgres):
@@ -268,8 +274,15 @@ def test_200_requests_at_once_make_one_chain(audited, issuer, postgres):
     assert verify(audited)[1] == f"{len(made)} lines hold; head {len(made)}:{previous.hex()}\n"
 
 
-APPEND = """SELECT sluice.audit_append(gen_random_uuid(), 'somebody', NULL, 'export', 'users', NULL, '{{}}', 'csv',
-    '', '192.0.2.{n}', 200, 'ok', NULL, {n}, 100, 5)"""
+def append(postgres, n, table="users", joined=None):
+    """A line, as a process of Sluice's would."""
+    values = [str(uuid.uuid4()), "somebody", None, "export", table, joined, "{}", "csv", "", f"192.0.2.{n}", 200, "ok", None,
+              n, 100, 5]
+    connection = postgres.connect(dbname=DATABASE)
+    connection.set_session(isolation_level="READ COMMITTED", autocommit=True)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT sluice.audit_append({'%s, ' * 16}%s)", [*values, parts(values).decode()])
+    connection.close()
 
 
 def tamper(postgres, sql):
@@ -283,7 +296,7 @@ def ten(audited, postgres):
     """A chain of ten lines; the site is idle."""
     tamper(postgres, "TRUNCATE sluice.audit")
     for n in range(10):
-        postgres.execute(APPEND.format(n=n), dbname=DATABASE)
+        append(postgres, n)
     assert verify(audited)[0] == 0
     yield audited
     tamper(postgres, "TRUNCATE sluice.audit")
@@ -339,14 +352,14 @@ def test_a_line_that_is_not_as_it_was_written_is_named(ten, postgres, sql, found
 def test_the_newest_lines_are_missed_by_their_head(ten, postgres):
     head, old = head_of(ten), "0:" + "00" * 32
     assert verify(ten, "--head", head)[0] == verify(ten, "--head", old)[0] == 0
-    postgres.execute(APPEND.format(n=11), dbname=DATABASE)
+    append(postgres, 11)
     assert verify(ten, "--head", head)[0] == 0
     tamper(postgres, "DELETE FROM sluice.audit WHERE seq >= 9")
     assert verify(ten)[0] == 0  # nobody could tell
     status, said = verify(ten, "--head", head)
     assert status == 1 and said.startswith("broken at line 9: it is missing")
     for n in range(3):
-        postgres.execute(APPEND.format(n=n), dbname=DATABASE)
+        append(postgres, n)
     assert verify(ten)[0] == 0
     status, said = verify(ten, "--head", head)
     assert status == 1 and said.startswith("broken at line 10 of ")
@@ -397,7 +410,7 @@ def test_who_exported(ten, caller, postgres, issuer):
     curl(rows_url(ten, "users", limit=1), token, method="HEAD")
     curl(f"{ten.url}/api/v1/tables/users/schema", token)
     process.wait_until(lambda: len(lines(postgres, dbname=DATABASE)) == 5, "five lines", 5)
-    postgres.execute(APPEND.format(n=77).replace("'users', NULL", "'records', 'projects,users'"), dbname=DATABASE)
+    append(postgres, 77, "records", "projects,users")
     names, *rows = (line.split("\t") for line in who(ten, "--table", "users").splitlines())
     assert names == ["time", "subject", "tenant", "action", "rows", "bytes", "outcome", "purpose", "address"]
     assert rows[0][1:] == [subject, "t-17", "export", "3", str(len(first.body)), "ok", "why not", "127.0.0.1"]
