@@ -8,7 +8,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/export/lookup.h"
-#include "lib/web/identity.h"
 #include "lib/web/purpose.h"
 #include "lib/web/quality.h"
 #include "lib/web/query_ask.h"
@@ -162,13 +161,12 @@ static int limit_time(struct asking *a, struct err *e)
 	return own && own < us ? 0 : lookup_run(a->source, &st, e);
 }
 
-/* Of the query without its page: whoever has the same rights and asks the same can go on with it. */
+/* Of the query without its page, and of the caller's rights: whoever has the same and asks the same can go on with it. */
 static int find_bound(struct asking *a, struct err *e)
 {
 	struct query unlimited = *a->compile.query;
 	struct compile c = a->compile;
 	struct compiled compiled;
-	struct statement who;
 	struct buf b = { 0 };
 
 	unlimited.limit = -1;
@@ -179,15 +177,10 @@ static int find_bound(struct asking *a, struct err *e)
 		a->compile.where = c.where;
 		return -1;
 	}
-	if (identity_statement(settings_database(&a->app->settings, a->table.settings->database),
-		    &a->rq->principal, &a->rq->arena, &who, e) < 0)
-		return -1;
 	buf_printf(&b, "%s\n%s", compiled.statement.sql, a->table.rights.text);
 	for (size_t i = 0; i < compiled.statement.params_n; i++)
 		buf_printf(&b, "\n%zu:%s", strlen(compiled.statement.params[i]),
 			compiled.statement.params[i]);
-	for (size_t i = 0; i < who.params_n; i++)
-		buf_printf(&b, "\n%zu:%s", strlen(who.params[i]), who.params[i]);
 	a->bound = arena_strdup(&a->rq->arena, buf_str(&b));
 	buf_free(&b);
 	return 0;

@@ -7,7 +7,6 @@
 #include "lib/base/clock.h"
 #include "lib/sink/gzip.h"
 #include "lib/sink/memory.h"
-#include "lib/web/identity.h"
 
 /* ---- the key */
 
@@ -57,8 +56,8 @@ void query_cache_saw(struct app *app, const struct settings_table *t, const stru
 }
 
 /* A table's rights and looks. */
-static bool put_table(struct app *app, struct request *rq, const struct settings_table *t,
-	const char *rights, struct buf *b)
+static bool put_table(
+	struct app *app, const struct settings_table *t, const char *rights, struct buf *b)
 {
 	const struct catalog_seen *seen = seen_of(app, t);
 
@@ -67,7 +66,6 @@ static bool put_table(struct app *app, struct request *rq, const struct settings
 	put_text(b, t->key);
 	put_text(b, rights);
 	put_text(b, seen->text);
-	(void)rq;
 	return true;
 }
 
@@ -85,24 +83,10 @@ static bool put_joined(struct app *app, struct request *rq, const struct setting
 
 		if (status < 0)
 			put_text(b, to->key);
-		else if (!put_table(app, rq, to, rights.text, b) ||
+		else if (!put_table(app, to, rights.text, b) ||
 			 !put_joined(app, rq, to, depth + 1, b))
 			return false;
 	}
-	return true;
-}
-
-static bool put_identity(
-	struct app *app, struct request *rq, const struct settings_table *t, struct buf *b)
-{
-	struct statement st;
-	struct err ignored; /* whoever may not ask is refused later */
-
-	if (identity_statement(settings_database(&app->settings, t->database), &rq->principal,
-		    &rq->arena, &st, &ignored) < 0)
-		return false;
-	for (size_t i = 0; i < st.params_n; i++)
-		put_text(b, st.params[i]);
 	return true;
 }
 
@@ -117,9 +101,8 @@ bool query_cache_key(struct app *app, struct request *rq, const struct query_ask
 	put_text(&b, "page 1");
 	put_part(&b, ask->text, ask->len);
 	put_text(&b, rq->query); /* the options of the format, as they were sent */
-	bool known = put_table(app, rq, t->settings, t->rights.text, &b) &&
-		     put_joined(app, rq, t->settings, 0, &b) &&
-		     put_identity(app, rq, t->settings, &b);
+	bool known = put_table(app, t->settings, t->rights.text, &b) &&
+		     put_joined(app, rq, t->settings, 0, &b);
 
 	if (known)
 		sign(app, &b, key);
