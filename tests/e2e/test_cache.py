@@ -1,13 +1,15 @@
-"""The cache in the metadata database (lib/job/cache_database.c), by itself: what it keeps, and that whatever happens to the server is a
-miss and no more. (In Redis: tests/unit/test_cache.c.)
+"""The cache of answers: first in the metadata database and by itself (lib/job/cache_database.c), what it keeps, and that whatever
+happens to the server is a miss and no more; in Redis tests/unit/test_cache.c asks the same. Then behind queries, in both.
 
-The calls come from tests/unit/cache_tool.c, each tool a process with a connection of its own.
+By itself the calls come from tests/unit/cache_tool.c, each tool a process with a connection of its own.
 """
 
 import contextlib
 import os
 import random
+import re
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from harness import config, process
+from harness.query import ask
+from harness.redis import Redis
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY, OTHER = "0123456789abcdef" * 4, "f" * 64
@@ -245,3 +249,95 @@ def test_a_schema_that_was_not_migrated_is_a_miss(tool, db):
         assert db.said().count("the cache is down") == 1
     finally:
         db.execute("ALTER TABLE sluice.other RENAME TO cache")
+
+
+# ---- behind queries
+
+DEFINITION = {"from": "users", "select": ["user_id", "email"], "sort": [{"column": "user_id"}], "page": {"limit": 50}}
+
+
+@pytest.fixture
+def redis(tmp_path_factory, top):
+    path = os.path.join(top, f"redis{time.monotonic_ns()}")
+    os.mkdir(path)
+    server = Redis(path)
+    yield server
+    server.stop()
+
+
+def is_hit(site, token, definition=None, **options):
+    """Whether it was answered from the cache; it must be answered, and well."""
+    answer = ask(site, token, definition or DEFINITION, **options)
+    assert answer.status == 200, answer.body
+    assert [row["user_id"] for row in answer.json()["rows"]] == list(range(1, (definition or DEFINITION)["page"]["limit"] + 1))
+    return re.search(r"cache;desc=(\w+)", answer.headers["server-timing"])[1] == "hit"
+
+
+def wait_for_hit(site, token):
+    process.wait_until(lambda: is_hit(site, token), "an answer from the cache")
+
+
+def keys_in(place, postgres):
+    if isinstance(place, Redis):
+        return place.cli("KEYS", "*").split()
+    return [key for key, in postgres.execute("SELECT 'sluice:q:' || key FROM sluice.cache")]
+
+
+@pytest.fixture(params=("redis", "database"))
+def place(request):
+    return request.getfixturevalue("redis") if request.param == "redis" else None
+
+
+def test_an_answer_is_found_again(make_site, place, token, postgres):
+    site = make_site(settings={"cache": {"redis": place.url}} if place else None)
+    postgres.execute("TRUNCATE sluice.cache")
+    assert keys_in(place, postgres) == [] and not is_hit(site, token)
+    wait_for_hit(site, token)
+    assert is_hit(site, token)
+    (key,) = keys_in(place, postgres)
+    assert re.fullmatch("sluice:q:[0-9a-f]{64}", key)
+    assert not is_hit(site, token, {**DEFINITION, "page": {"limit": 49}})
+    assert len(keys_in(place, postgres)) == 2
+    if place:
+        assert 0 < int(place.cli("PTTL", key)) <= 600_000
+        assert keys_in(None, postgres) == []
+
+
+@pytest.mark.parametrize("settings", [{"keep": "0"}, {"max_bytes": 100}], ids=str)
+def test_nothing_is_kept_where_nothing_may_be(make_site, redis, token, settings):
+    site = make_site(settings={"cache": {"redis": redis.url, **settings}}, workers=(1, 1))
+    assert not any(is_hit(site, token) for _ in range(3))
+    assert redis.cli("DBSIZE") == "0"
+
+
+def test_queries_are_answered_whatever_becomes_of_redis(make_site, redis, token):
+    site = make_site(settings={"cache": {"redis": redis.url}}, workers=(1, 1))
+    wait_for_hit(site, token)
+    redis.server.popen.send_signal(signal.SIGSTOP)
+    try:
+        assert not is_hit(site, token)
+    finally:
+        redis.server.popen.send_signal(signal.SIGCONT)
+    wait_for_hit(site, token)
+    redis.stop()
+    assert not is_hit(site, token)
+    assert not is_hit(site, token)
+    redis.start()
+    wait_for_hit(site, token)
+    with open(site.path("log", "sluice.log"), encoding="utf-8") as f:
+        assert sum("the cache is down" in line for line in f) == 1
+
+
+def test_a_place_that_cannot_be_understood_ends_the_responder(nginx_site, tmp_path):
+    path = tmp_path / "sluice.conf"
+    config.write(path, config.merge(nginx_site.settings, {
+        "cache": {"redis": "redis://:open-sesame@"}, "state": {"dir": str(tmp_path)}, "log": None}))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "sock"))
+        listener.listen()
+        done = subprocess.run([nginx_site.program], stdin=listener, capture_output=True, text=True, timeout=10,
+                              env={**os.environ, "SLUICE_CONFIG": path}, check=False)
+    assert done.returncode == 78 and "cache.redis: must be" in done.stderr and "sesame" not in done.stderr
+    done = subprocess.run([os.path.join(nginx_site.prefix, "bin", "sluice"), "-c", path, "config"],
+                          capture_output=True, text=True, check=True)
+    assert '"redis"' in done.stdout and "sesame" not in done.stdout
