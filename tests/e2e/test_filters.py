@@ -43,7 +43,7 @@ CASES = [
     ({"email": "like.%@example.com"}, "email LIKE '%@example.com'"),
     ({"name": "ilike.%A_A%"}, "name ILIKE '%A_A%'"),
     ({"last_login": "ge.2024-01-01T00:00:00Z"}, "last_login >= '2024-01-01T00:00:00Z'"),
-    ({"tier": "pro", "min_ltv": "100"}, "subscription_tier = 'pro' AND lifetime_value >= 100"),
+    ({"tier": "free", "min_ltv": "100"}, "subscription_tier = 'free' AND lifetime_value >= 100"),
     ({"country": "US,DE"}, "country_code IN ('US', 'DE')"),
 ]
 
