@@ -16,7 +16,7 @@ enum { MS = 1000, SECOND = 1000 * MS };
 /* clang-format off */
 static const struct conf_key keys[] = {
 	{ NULL, "include", CONF_INCLUDE, 0, 0, "", NULL, 0,
-		"further files with databases and tables: a pattern, or an array of patterns" },
+		"further files with databases, tables and policies: a pattern, or several" },
 
 	{ "log", "file", CONF_TEXT, 0, TOP(log_file), "", NULL, 0,
 		"file that the log is appended to; empty: standard error" },

@@ -14,7 +14,7 @@ SRC = os.environ.get("srcdir") or "."
 SAMPLE = os.path.join(SRC, "etc", "sluice.conf")
 MANUAL = os.path.join(SRC, "man", "sluice.conf.5")
 COMMAND_MANUAL = os.path.join(SRC, "man", "sluice.1")
-GROUPS = ("databases", "tables")
+GROUPS = ("databases", "tables", "policies")
 
 
 def sluice(*args):
@@ -74,7 +74,7 @@ def main():
     required = {name for name, default in known.items() if default == "(required)"}
 
     # Of the sample, keys of a user's own choice do not show defaults.
-    own = required | {"tables.<key>.database", "tables.<key>.name"}
+    own = required | {"auth.jwks", "tables.<key>.database", "tables.<key>.name"}
     sample = {
         name: None if name in own else as_text(value)
         for name, value in flatten(json.loads(without_comments(read(SAMPLE)))).items()
