@@ -9,13 +9,13 @@
 #include "lib/job/cache_store.h"
 #include "lib/job/metadata.h"
 
-enum { PURGE_EVERY = 8 /* answers put by one process between two purges */ };
+enum { PURGE_EVERY = 4 /* answers put by one process between two purges */ };
 
 /* What all processes keep together, in bytes and in answers; a test has less. The answers are counted too so that adding
  * them up takes no longer than a call may. */
 #ifndef CACHE_DATABASE_BYTES
 #define CACHE_DATABASE_BYTES   "1073741824"
-#define CACHE_DATABASE_ANSWERS "50000"
+#define CACHE_DATABASE_ANSWERS "20000"
 #endif
 
 struct database_store {
@@ -52,7 +52,7 @@ static int purge(struct database_store *s, struct err *e)
 	static const char sql[] =
 		"WITH gone AS (DELETE FROM sluice.cache WHERE key = ANY (ARRAY("
 		"  SELECT key FROM sluice.cache WHERE expires <= now()"
-		"  ORDER BY expires LIMIT 32 FOR UPDATE SKIP LOCKED)))"
+		"  ORDER BY expires LIMIT 8 FOR UPDATE SKIP LOCKED)))"
 		" SELECT FROM (SELECT value FROM sluice.cache LIMIT 1 + " CACHE_DATABASE_ANSWERS
 		" ) AS kept HAVING sum(octet_length(value)) > " CACHE_DATABASE_BYTES
 		" OR count(*) > " CACHE_DATABASE_ANSWERS;
