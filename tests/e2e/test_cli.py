@@ -72,7 +72,8 @@ def failed(done, status=1):
 def test_config_prints_what_is_in_effect(run, folder):
     said = json.loads(printed(run("config")))
     assert said["databases"]["main"]["conninfo"] == "***" and said["databases"]["main"]["wire"] == "fast"
-    assert said["limits"] == {"requests": 0, "window": "1min", "page_rows": 100000}
+    assert said["limits"] | {"requests": 0, "window": "1min", "query_time": "5min"} == said["limits"]
+    assert said["secret"]["key"] == "" and said["roles"]["viewer"] == ["viewer", "scope:sluice.view"]
     assert said["tables"]["some_users"]["columns"] == ["email", "user_id"]
     assert said["state"]["dir"] == f"{folder}/state"
     assert json.loads(printed(run("config", conf=json.dumps(said)))) == said
@@ -218,7 +219,9 @@ def test_catalog_init_takes_all_schemas_and_gives_new_keys(catalog, run, folder,
     assert not {"pg_class", "outcomes", "migrations", "closed", "part_1"} & set(tables)
     assert tables["projects"]["primary_key"] == "project_id"
     settings = config.default(folder, postgres)
-    assert json.loads(printed(run("config", conf={**settings, "tables": tables})))["tables"] == tables
+    said = json.loads(printed(run("config", conf={**settings, "tables": tables})))["tables"]
+    assert {key: {name: said[key][name] for name in table} for key, table in tables.items()} == tables
+    assert said.keys() == tables.keys()
 
 
 def test_catalog_init_says_what_is_wrong(run, folder, postgres):
