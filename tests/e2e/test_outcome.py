@@ -136,6 +136,7 @@ def test_an_end_that_cannot_be_noted_does_not_run_for_ever(one_worker, token, po
 @pytest.mark.parametrize("change, back", [
     ("ALTER TABLE sluice.outcomes RENAME COLUMN lossy TO other", "ALTER TABLE sluice.outcomes RENAME COLUMN other TO lossy"),
     ("ALTER TABLE sluice.schemas RENAME TO others", "ALTER TABLE sluice.others RENAME TO schemas"),
+    ("ALTER TABLE sluice.audit RENAME TO others", "ALTER TABLE sluice.others RENAME TO audit"),
     ("ALTER TABLE sluice.cache RENAME TO others", "ALTER TABLE sluice.others RENAME TO cache"),
     ("ALTER SCHEMA sluice RENAME TO other", "ALTER SCHEMA other RENAME TO sluice")])
 def test_a_schema_that_was_not_migrated_is_refused(fleet, token, postgres, change, back):
