@@ -10,6 +10,7 @@
 #include "lib/export/lookup.h"
 #include "lib/web/purpose.h"
 #include "lib/web/quality.h"
+#include "lib/web/query_audit.h"
 #include "lib/web/query_ask.h"
 #include "lib/web/query_cache.h"
 #include "lib/web/query_page.h"
@@ -27,10 +28,12 @@ struct asking {
 	struct query_ask *ask;
 	struct table table;
 	struct source *source; /* in a transaction; NULL: in none */
-	struct scope scope;
+	struct scope scope;    /* of a page */
+	struct rows_plan plan; /* of a stream */
 	struct compile compile;
 	struct cursor cursor;
 	const char *bound; /* what cursors of this query are tied to */
+	bool is_hit;       /* the answer was kept */
 	char key[QUERY_CACHE_KEY_TEXT];
 	int64_t policy_us, compile_us, database_us; /* for Server-Timing */
 };
@@ -139,6 +142,7 @@ static bool answer_from_cache(struct asking *a, int *status, struct err *e)
 	bool is_there = query_cache_key(a->app, a->rq, a->ask, &a->table, a->key) &&
 			query_cache_get(a->app, a->key, &cached);
 
+	a->is_hit = is_there;
 	if (is_there)
 		*status = answer(a, &cached, NULL, true, e);
 	buf_free(&cached.gzip);
@@ -294,20 +298,20 @@ static int answer_page(struct asking *a, struct err *e)
 
 static int stream(struct asking *a, struct err *e)
 {
-	struct rows_plan plan;
+	struct rows_plan *plan = &a->plan;
 
 	if (table_enter(a->app, a->rq, a->table.settings, &a->source, &a->table, e) < 0)
 		return -1;
-	if (rows_plan(a->app, a->rs, &a->source, &a->table, &a->ask->rows, &plan, e) < 0) {
-		a->compile.where = plan.compile.where;
+	if (rows_plan(a->app, a->rs, &a->source, &a->table, &a->ask->rows, plan, e) < 0) {
+		a->compile.where = plan->compile.where;
 		return -1;
 	}
-	if (schema_match_query(a->app, a->rs, a->source, &plan.compile, e) < 0)
+	if (schema_match_query(a->app, a->rs, a->source, &plan->compile, e) < 0)
 		return -1;
 	struct source *source = a->source;
 
 	a->source = NULL;
-	return rows_send(a->app, a->rs, &a->ask->rows, &plan, source, e);
+	return rows_send(a->app, a->rs, &a->ask->rows, plan, source, e);
 }
 
 static int serve(struct asking *a, struct err *e)
@@ -328,10 +332,17 @@ int handle_query(struct app *app, struct request *rq, struct response *rs, struc
 {
 	struct query_ask ask = { .rows.query.limit = -1 };
 	struct asking a = { .app = app, .rq = rq, .rs = rs, .ask = &ask };
+	struct query asked = { 0 };
 	int status = query_ask(app, rq, rs, &ask, e);
 
-	if (status == 0)
+	if (ask.is_read)
+		asked = query_audit_asked(rq, &ask.rows.query);
+	if (status == 0) {
+		rq->audit.format = ask.rows.format->name;
 		status = serve(&a, e);
+	}
+	if (ask.is_read)
+		query_audit(app, rq, &asked, ask.is_page ? &a.scope : &a.plan.scope, a.is_hit);
 	query_ask_free(&ask);
 	return status;
 }

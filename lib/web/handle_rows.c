@@ -5,24 +5,38 @@
  * rows_send notes the export, runs the query, and pumps.
  */
 #include "lib/web/purpose.h"
+#include "lib/web/query_audit.h"
 #include "lib/web/route.h"
 #include "lib/web/rows_plan.h"
 #include "lib/web/rows_send.h"
 #include "lib/web/schema_match.h"
 #include "lib/web/table.h"
 
+static int prepare(struct app *app, struct response *rs, const struct rows_ask *ask,
+	struct source **source, struct table *table, struct rows_plan *plan, struct err *e)
+{
+	struct request *rq = rs->request;
+
+	return table_find(app, rq, source, table, e) < 0 ||
+			       purpose_check(rq, table->rights.purpose_needed, e) < 0 ||
+			       rows_plan(app, rs, source, table, ask, plan, e) < 0 ||
+			       schema_match_query(app, rs, *source, &plan->compile, e) < 0
+		       ? -1
+		       : 0;
+}
+
 static int serve(struct app *app, struct request *rq, struct response *rs,
 	const struct rows_ask *ask, struct err *e)
 {
 	struct source *source = NULL;
 	struct table table;
-	struct rows_plan plan;
+	struct rows_plan plan = { 0 };
 
 	rq->audit.format = ask->format->name;
-	if (table_find(app, rq, &source, &table, e) < 0 ||
-		purpose_check(rq, table.rights.purpose_needed, e) < 0 ||
-		rows_plan(app, rs, &source, &table, ask, &plan, e) < 0 ||
-		schema_match_query(app, rs, source, &plan.compile, e) < 0) {
+	int status = prepare(app, rs, ask, &source, &table, &plan, e);
+
+	query_audit_params(rq, &ask->query, &plan.scope);
+	if (status < 0) {
 		table_abandon(&source);
 		return -1;
 	}

@@ -13,6 +13,7 @@ struct query_ask {
 	const char *text; /* the definition as it came */
 	size_t len;
 	struct rows_ask rows; /* query: the definition, read; format, options, coding */
+	bool is_read;         /* the definition is one */
 	bool is_page;         /* one page as JSON with what belongs to it, not a stream */
 };
 
