@@ -154,6 +154,10 @@ static int check_times(const struct verifier *v, const struct json_object *claim
 	double now = (double)clock_wall_us() / 1e6, skew = (double)v->s->auth_skew_us / 1e6;
 	double exp = get_time(claims, "exp"), nbf = get_time(claims, "nbf");
 
+	bool has_nbf = json_object_object_get_ex(claims, "nbf", NULL);
+
+	if (!has_nbf && !strcmp(v->s->auth_nbf, "optional"))
+		nbf = now;
 	if (isnan(exp) || isnan(nbf))
 		return refuse(e, "the token lacks a time as exp or nbf");
 	if (now >= exp + skew)

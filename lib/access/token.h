@@ -7,8 +7,8 @@
  * the type of the key that `kid` names; `none` and HS* are refused whatever is configured; a key
  * embedded in or pointed to by the token (jwk, jku, x5u, x5c) is never used; crit is refused, and
  * so is whatever two readers could read in two ways (equal members, loose base64url or JSON). iss,
- * aud, exp, nbf, sub and kid are required, of the right JSON type, and iss, aud, exp, nbf are
- * checked, times with auth.skew either way. The payload is not looked at before the signature
+ * aud, exp, nbf, sub and kid are required (nbf may be left out where auth.nbf says so), of the
+ * right JSON type, and iss, aud, exp, nbf are checked, times with auth.skew either way. The payload is not looked at before the signature
  * holds.
  *
  * What a token can choose: the spelling of its signature. Of ES256 both (r, s) and (r, n - s) hold,

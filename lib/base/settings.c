@@ -41,6 +41,8 @@ static const struct conf_key keys[] = {
 		"most that a key set may weigh" },
 	{ "auth", "ca", CONF_TEXT, 0, TOP(auth_ca), "", NULL, 0,
 		"PEM file of authorities for the issuer's host; empty: the system's" },
+	{ "auth", "nbf", CONF_TEXT, 0, TOP(auth_nbf), "required", "required,optional", 0,
+		"whether a token must say from when it holds (nbf); where it does, that is checked" },
 	{ "auth", "role_claim", CONF_TEXT, 0, TOP(auth_role_claim), "roles", NULL, 0,
 		"claim that holds the caller's roles: a string or an array; a.b is b within a" },
 	{ "auth", "scope_claim", CONF_TEXT, 0, TOP(auth_scope_claim), "scope", NULL, 0,

@@ -74,6 +74,7 @@ struct settings {
 	int64_t auth_timeout_us;     /* one fetch of the key set */
 	int64_t auth_max_bytes;      /* size of the key set */
 	const char *auth_ca;         /* "": the system's; a PEM file to verify the issuer with */
+	const char *auth_nbf;        /* "required" or "optional" */
 	const char *auth_role_claim; /* names of claims; a.b is b within a */
 	const char *auth_scope_claim;
 	const char *auth_tenant_claim;

@@ -129,6 +129,7 @@ int main(void)
 		.auth_audience = "sluice",
 		.auth_algorithms = { algorithms, 2 },
 		.auth_max_bytes = 262144,
+		.auth_nbf = "required",
 		.auth_role_claim = "roles",
 		.auth_scope_claim = "scope",
 		.auth_tenant_claim = "tenant_id",

@@ -72,6 +72,7 @@ static void set_up(void)
 		.auth_audience = "a",
 		.auth_algorithms = { algorithms, 2 },
 		.auth_max_bytes = 4096,
+		.auth_nbf = "optional",
 	};
 
 	need(log_open(NULL, LOG_ERROR) == 0);

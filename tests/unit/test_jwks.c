@@ -128,6 +128,7 @@ static int set_up_test(void **state)
 	settings.auth_refresh_us = 60 * S;
 	settings.auth_timeout_us = 5 * S;
 	settings.auth_max_bytes = 65536;
+	settings.auth_nbf = "required";
 	settings.auth_ca = ca_path;
 	settings.state_dir = state_dir;
 	tls_server_answer(&server, TLS_BODY, set_1);

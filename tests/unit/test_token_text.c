@@ -165,6 +165,12 @@ static void needs_every_claim_in_its_type(void **state)
 	for (size_t i = 0; i < 2; i++)
 		for (size_t n = 0; n < sizeof no_time / sizeof *no_time; n++)
 			refuses(es(with(times[i], no_time[n])), "lacks a time as exp or nbf");
+	settings.auth_nbf = "optional";
+	accepts(es(with("nbf", NULL)));
+	for (size_t n = 1; n < sizeof no_time / sizeof *no_time; n++)
+		refuses(es(with("nbf", no_time[n])), "lacks a time as exp or nbf");
+	refuses(es(with("exp", NULL)), "lacks a time as exp or nbf");
+	settings.auth_nbf = "required";
 	refuses(es(with("iss", "[\"https://issuer\"]")), "lacks a text");
 	refuses(es(with("iss", "\"\"")), "lacks a text");
 	refuses(es(with("sub", "\"\"")), "lacks a text");

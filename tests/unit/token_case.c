@@ -143,6 +143,7 @@ int token_set_up(void **state)
 		.auth_audience = "sluice",
 		.auth_algorithms = { algorithms, 2 },
 		.auth_skew_us = 30000000,
+		.auth_nbf = "required",
 		.auth_refresh_us = 60000000,
 		.auth_timeout_us = 5000000,
 		.auth_max_bytes = 262144,
