@@ -2,9 +2,13 @@
 Sluice and nginx come from the end-to-end tests' Site."""
 
 import functools
+import json
 import os
 import shutil
 import subprocess
+import time
+
+import jwt
 
 from harness import client, process
 from harness.config import AUDIENCE, ISSUER
@@ -98,6 +102,17 @@ class Issuer:
         return subprocess.run([os.path.join(SOURCE, "etc", "token"), *args], stdout=subprocess.PIPE, text=True,
                               check=True).stdout.strip()
 
+    def tenant(self, name):
+        """A token of an analyst of that tenant."""
+        with open(os.path.join(self.top, "jwks.json"), encoding="utf-8") as f:
+            kid = json.load(f)["keys"][0]["kid"]
+        with open(os.path.join(self.top, "signing.pem"), encoding="utf-8") as f:
+            key = f.read()
+        now = int(time.time())
+        return jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "sub": f"analyst of {name}", "tenant_id": name,
+                           "roles": ["viewer"], "iat": now, "nbf": now, "exp": now + 2 * 86400}, key, "RS256",
+                          {"kid": kid})
+
     def write_jwks(self, path):
         shutil.copy(os.path.join(self.top, "jwks.json"), path)
 
@@ -105,12 +120,12 @@ class Issuer:
 class Node:
     """server.mjs, where node and npm can be had. `why` says why it cannot, else it is None."""
 
-    def __init__(self, top, database):
+    def __init__(self, top, database, processes=1):
         self.server, self.port = None, process.free_port()
         self.why = self._install(top)
         if self.why:
             return
-        env = {**database.environment(), "PORT": str(self.port)}
+        env = {**database.environment(), "PORT": str(self.port), "PROCESSES": str(processes)}
         self.server = process.Process("node", ["node", os.path.join(top, "server.mjs")],
                                       os.path.join(top, "log"), env)
         try:
