@@ -59,6 +59,27 @@ static int put_outputs(struct compile *c, struct expr_compiler *x, struct parts 
 
 /* ---- group by, having, filter */
 
+static bool has_tenants(const struct compile *c)
+{
+	for (size_t i = 0; i < c->scope->n; i++)
+		if (c->scope->tables[i].table->tenant)
+			return true;
+	return false;
+}
+
+static bool is_grouped(const struct query *q)
+{
+	if (q->group_by_n || q->having)
+		return true;
+	for (size_t i = 0; i < q->select_n; i++)
+		if (expr_aggregates(q->select[i].expr))
+			return true;
+	for (size_t i = 0; i < q->sort_n; i++)
+		if (expr_aggregates(q->sort[i].expr))
+			return true;
+	return false;
+}
+
 static int put_groups(struct compile *c, struct expr_compiler *x, struct parts *p, struct err *e)
 {
 	const struct query *q = c->query;
@@ -92,7 +113,9 @@ static int put_having(struct compile *c, struct expr_compiler *x, struct parts *
 	if (expr_condition(x, c->query->having, &t, e) < 0)
 		return -1;
 	x->may_aggregate = false;
-	p->having = t.sql;
+	/* What has no aggregate would be moved to where the rows are chosen, and fail on another tenant's. */
+	p->having = has_tenants(c) ? arena_printf(arena_of(c), "CASE WHEN count(*) >= 0 THEN %s END", t.sql)
+				   : t.sql;
 	p->is_grouped = true;
 	return 0;
 }
@@ -100,11 +123,14 @@ static int put_having(struct compile *c, struct expr_compiler *x, struct parts *
 static int put_filter(struct compile *c, struct expr_compiler *x, struct parts *p, struct err *e)
 {
 	struct term t;
+	bool is_after_groups = x->is_after_groups;
 
 	if (!c->query->filter)
 		return 0;
+	x->is_after_groups = false;
 	if (expr_condition(x, c->query->filter, &t, e) < 0)
 		return -1;
+	x->is_after_groups = is_after_groups;
 	p->where = t.sql;
 	return 0;
 }
@@ -211,6 +237,7 @@ static int put_all(struct compile *c, struct parts *p, struct err *e)
 
 	p->sql.arena = arena_of(c);
 	select_all(c);
+	x.is_after_groups = is_grouped(c->query);
 	if (columns_name(arena_of(c), c->query->select, c->query->select_n, e) < 0) {
 		c->where = "/select";
 		return -1;
@@ -321,7 +348,8 @@ static void put_cursor_query(struct compile *c, struct parts *p, const char *fro
 	} else {
 		buf_putc(b, '(');
 		put_core(c, p, from, NULL, true, b);
-		buf_putc(b, ')');
+		/* With it no condition from outside is moved in, to where the rows are chosen. */
+		buf_puts(b, behind && has_tenants(c) ? " OFFSET 0)" : ")");
 	}
 	buf_puts(b, " AS page");
 	/* Of groups no index says where they begin: all are made, and those behind the cursor taken. */
@@ -387,12 +415,31 @@ int compile_query(struct compile *c, struct compiled *out, struct err *e)
 	return 0;
 }
 
+/* What a count needs and no more: a parameter that is in no part of the statement would be an error. */
+static int put_counted(struct compile *c, struct parts *p, struct err *e)
+{
+	struct expr_compiler x = { .scope = c->scope, .sql = &p->sql };
+	struct parts all = { 0 };
+
+	if (put_all(c, &all, e) < 0)
+		return -1;
+	p->sql.arena = arena_of(c);
+	p->is_grouped = all.is_grouped;
+	if (p->is_grouped && (put_outputs(c, &x, p, e) < 0 || put_groups(c, &x, p, e) < 0 ||
+				     put_having(c, &x, p, e) < 0))
+		return -1;
+	if (put_filter(c, &x, p, e) < 0)
+		return -1;
+	put_page(c, p);
+	return 0;
+}
+
 int compile_count(struct compile *c, int64_t most, struct statement *st, struct err *e)
 {
 	struct parts p = { 0 };
 	struct buf b = { 0 };
 
-	if (put_all(c, &p, e) < 0)
+	if (put_counted(c, &p, e) < 0)
 		return -1;
 	const char *from = scope_from(c->scope, &p.sql);
 
