@@ -54,6 +54,7 @@ static int column(struct expr_compiler *c, const struct expr *x, struct term *ou
 		.nullable = found->nullable || in->parent,
 		.column = found,
 		.tables = 1u << in->number,
+		.is_private = found->mask || is_tenant,
 	};
 	return 0;
 }
@@ -158,7 +159,11 @@ static int literal(struct expr_compiler *c, const struct expr *x, const struct t
 	}
 	const char *type = literal_type(as->kind, &text, &ok);
 
-	if (!ok || !fits(x->literal, as->kind))
+	ok = ok && fits(x->literal, as->kind);
+	/* The audit and the log have this text. */
+	if (!ok && as->is_private)
+		return refuse(c, x, e, "the value is not %s", kind_name(as->kind));
+	if (!ok)
 		return refuse(c, x, e, "\"%.63s\" is not %s", x->text, kind_name(as->kind));
 	/* Beside a value of a type the server reads a parameter as one of that type; by itself it has to be told. */
 	if (!type && !wanted)
@@ -208,6 +213,7 @@ static void join_terms(struct term *out, const struct term *t)
 {
 	out->tables |= t->tables;
 	out->has_aggregate = out->has_aggregate || t->has_aggregate;
+	out->is_private = out->is_private || t->is_private;
 	out->nullable = out->nullable || t->nullable;
 }
 
@@ -488,7 +494,7 @@ static int aggregate_of(
 		return count(c, x, out, e);
 	if (argument(c, x, 0, NULL, &a, e) < 0)
 		return -1;
-	*out = (struct term){ .tables = a.tables, .nullable = true };
+	*out = (struct term){ .tables = a.tables, .nullable = true, .is_private = a.is_private };
 	return x->op == EXPR_SUM || x->op == EXPR_AVG ? sum_or_avg(c, x, &a, out, e)
 						      : least_or_most(c, x, &a, out, e);
 }
