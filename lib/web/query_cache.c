@@ -69,24 +69,35 @@ static bool put_table(
 	return true;
 }
 
-/* The tables that joins reach, however the query names them. */
-static bool put_joined(struct app *app, struct request *rq, const struct settings_table *from,
-	int depth, struct buf *b)
+/* Whoever may not see a table cannot join it: that too stands in the key. */
+static bool put_joined(
+	struct app *app, struct request *rq, const struct settings_table *to, struct buf *b)
 {
-	for (size_t i = 0; depth < SCOPE_DEPTH_MAX && i < from->joins.n; i++) {
-		const struct settings_table *to =
-			settings_table(&app->settings, strrchr(from->joins.items[i], ':') + 1);
-		struct rights rights;
-		struct err ignored; /* not visible: so it stands in the key */
-		int status = policy_rights(
-			&app->settings, to, &rq->principal, &rq->arena, &rights, &ignored);
+	struct rights rights;
+	struct err ignored;
 
-		if (status < 0)
-			put_text(b, to->key);
-		else if (!put_table(app, to, rights.text, b) ||
-			 !put_joined(app, rq, to, depth + 1, b))
+	if (policy_rights(&app->settings, to, &rq->principal, &rq->arena, &rights, &ignored) == 0)
+		return put_table(app, to, rights.text, b);
+	put_text(b, to->key);
+	return true;
+}
+
+/* The tables that the query's names reach, as far as the registry alone can tell: no column is known yet. A query that reaches none
+ * such is refused, and not kept. */
+static bool put_all_joined(struct app *app, struct request *rq, const struct query *q,
+	const struct settings_table *from, struct buf *b)
+{
+	struct catalog_table unknown = { .key = from->key };
+	struct scope scope;
+	const char *where;
+	struct err ignored;
+
+	scope_init(&scope, &rq->arena, &app->settings, from, &unknown, NULL);
+	if (scope_collect(&scope, q, &where, &ignored) < 0)
+		return false;
+	for (size_t i = 1; i < scope.n; i++)
+		if (!put_joined(app, rq, scope.tables[i].settings, b))
 			return false;
-	}
 	return true;
 }
 
@@ -102,7 +113,7 @@ bool query_cache_key(struct app *app, struct request *rq, const struct query_ask
 	put_part(&b, ask->text, ask->len);
 	put_text(&b, rq->query); /* the options of the format, as they were sent */
 	bool known = put_table(app, t->settings, t->rights.text, &b) &&
-		     put_joined(app, rq, t->settings, 0, &b);
+		     put_all_joined(app, rq, &ask->rows.query, t->settings, &b);
 
 	if (known)
 		sign(app, &b, key);
@@ -110,7 +121,31 @@ bool query_cache_key(struct app *app, struct request *rq, const struct query_ask
 	return known;
 }
 
-/* ---- what is kept: "ETAG ROWS\n" and the body's gzip */
+/* ---- what is kept: "MAC ETAG ROWS\n" and the body's gzip; the MAC is over the key and all that stands behind it */
+
+static void sign_value(
+	const struct app *app, const char *key, const char *value, size_t len, char hex[])
+{
+	struct buf b = { 0 };
+
+	buf_puts(&b, key);
+	buf_put(&b, value, len);
+	sign(app, &b, hex);
+	buf_free(&b);
+}
+
+enum { MAC_LEN = QUERY_CACHE_KEY_TEXT - 1 };
+
+/* Of what was put by us under this key, and is whole. */
+static bool holds(const struct app *app, const char *key, const struct buf *value)
+{
+	char hex[QUERY_CACHE_KEY_TEXT];
+
+	if (value->len < MAC_LEN + 1)
+		return false;
+	sign_value(app, key, value->data + MAC_LEN, value->len - MAC_LEN, hex);
+	return secret_key_equal((const uint8_t *)hex, (const uint8_t *)value->data, MAC_LEN);
+}
 
 bool query_cache_get(struct app *app, const char *key, struct query_cached *cached)
 {
@@ -118,14 +153,29 @@ bool query_cache_get(struct app *app, const char *key, struct query_cached *cach
 	int head;
 
 	*cached = (struct query_cached){ 0 };
-	if (!*key || !cache_get(app->cache, key, &cached->gzip))
+	if (!*key || !cache_get(app->cache, key, &cached->gzip) || !holds(app, key, &cached->gzip))
 		return false;
-	if (sscanf(buf_str(&cached->gzip), "%36s %llu\n%n", cached->etag, &rows, &head) != 2)
+	if (sscanf(buf_str(&cached->gzip) + MAC_LEN, " %36s %llu\n%n", cached->etag, &rows,
+		    &head) != 2)
 		return false;
 	cached->rows = rows;
-	cached->gzip.len -= (size_t)head;
-	memmove(cached->gzip.data, cached->gzip.data + head, cached->gzip.len);
+	cached->gzip.len -= MAC_LEN + (size_t)head;
+	memmove(cached->gzip.data, cached->gzip.data + MAC_LEN + (size_t)head, cached->gzip.len);
 	return true;
+}
+
+static void keep(struct app *app, const char *key, const struct query_cached *cached)
+{
+	struct buf value = { 0 };
+	char hex[QUERY_CACHE_KEY_TEXT];
+
+	buf_printf(&value, "%*s %s %llu\n", MAC_LEN, "", cached->etag,
+		(unsigned long long)cached->rows);
+	buf_put(&value, cached->gzip.data, cached->gzip.len);
+	sign_value(app, key, value.data + MAC_LEN, value.len - MAC_LEN, hex);
+	memcpy(value.data, hex, MAC_LEN);
+	cache_put(app->cache, key, value.data, value.len);
+	buf_free(&value);
 }
 
 void query_cache_put(
@@ -133,7 +183,6 @@ void query_cache_put(
 {
 	struct memory_sink *memory = memory_sink_new();
 	struct sink *gzip = gzip_sink_new(&memory->base, GZIP_LEVEL_DEFAULT, "");
-	struct buf value = { 0 };
 	struct err ignored; /* memory does not fail */
 
 	*out = (struct query_cached){ .rows = page->rows };
@@ -142,13 +191,9 @@ void query_cache_put(
 	if (sink_finish(gzip, &ignored) == 0) {
 		out->gzip = memory->bytes;
 		memory->bytes = (struct buf){ 0 };
-		if (*key) {
-			buf_printf(&value, "%s %llu\n", out->etag, (unsigned long long)out->rows);
-			buf_put(&value, out->gzip.data, out->gzip.len);
-			cache_put(app->cache, key, value.data, value.len);
-		}
+		if (*key)
+			keep(app, key, out);
 	}
-	buf_free(&value);
 	sink_free(gzip);
 }
 
