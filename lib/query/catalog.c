@@ -273,19 +273,44 @@ static int keep_columns(
 	return 0;
 }
 
-static bool is_value_of(enum kind kind, const char *text)
+/* As the server itself spells it, so that no two tenants of the tokens' are one of the column's. */
+static bool is_whole_number(const char *text, int64_t least, int64_t most)
 {
-	uint8_t uuid[PAGE_UUID_BYTES];
+	const char *digits = text + (*text == '-');
 	int64_t number;
 
-	switch (kind) {
-	case KIND_INTEGER: return page_number_parse(PAGE_INTEGER, text, &number);
-	case KIND_UUID: return page_uuid_parse(text, uuid);
-	default: return true;
-	}
+	return *digits && !digits[strspn(digits, "0123456789")] &&
+	       (*digits != '0' || !strcmp(text, "0")) &&
+	       page_number_parse(PAGE_INTEGER, text, &number) && number >= least && number <= most;
 }
 
-static int keep_tenant(struct catalog_table *t, const struct rights *rights, struct err *e)
+/* Can be compared as it is, for the sake of its indexes: where a text that is no value of the type is not an error. */
+static bool is_text(const char *type)
+{
+	static const char *const types[] = { "text", "character varying", "character", "bpchar",
+		"citext" };
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if (!strcmp(types[i], type))
+			return true;
+	return false;
+}
+
+static bool has_value(const char *type, const char *text)
+{
+	uint8_t uuid[PAGE_UUID_BYTES];
+
+	if (!strcmp(type, "smallint"))
+		return is_whole_number(text, INT16_MIN, INT16_MAX);
+	if (!strcmp(type, "integer"))
+		return is_whole_number(text, INT32_MIN, INT32_MAX);
+	if (!strcmp(type, "bigint") || !strcmp(type, "numeric"))
+		return is_whole_number(text, INT64_MIN, INT64_MAX);
+	return strcmp(type, "uuid") != 0 || page_uuid_parse(text, uuid);
+}
+
+static int keep_tenant(
+	struct arena *a, struct catalog_table *t, const struct rights *rights, struct err *e)
 {
 	if (!rights->tenant_column)
 		return 0;
@@ -293,9 +318,27 @@ static int keep_tenant(struct catalog_table *t, const struct rights *rights, str
 	t->tenant_value = rights->tenant;
 	if (!t->tenant)
 		return missing_column(t->key, rights->tenant_column, e);
-	if (!is_value_of(kind_of(t->tenant->base_type), rights->tenant))
+	const char *type = t->tenant->base_type;
+	enum kind kind = kind_of(type);
+	bool is_plain =
+		is_text(type) || kind == KIND_INTEGER || kind == KIND_NUMERIC || kind == KIND_UUID;
+
+	if (!has_value(type, rights->tenant))
 		return err_set(e, ERR_FORBIDDEN, "the token's tenant is none of table %s", t->key);
+	t->tenant_type = is_plain ? type : "text";
+	t->tenant_sql =
+		is_plain ? t->tenant->quoted : arena_printf(a, "%s::text", t->tenant->quoted);
 	return 0;
+}
+
+bool catalog_is_own_tenant(const struct catalog_table *t, const char *text)
+{
+	uint8_t own[PAGE_UUID_BYTES], named[PAGE_UUID_BYTES];
+
+	if (kind_of(t->tenant->base_type) == KIND_UUID)
+		return page_uuid_parse(t->tenant_value, own) && page_uuid_parse(text, named) &&
+		       !memcmp(own, named, sizeof own);
+	return !strcmp(text, t->tenant_value);
 }
 
 int catalog_restrict(
@@ -303,7 +346,7 @@ int catalog_restrict(
 {
 	const char *key = t->order_by ? t->order_by->name : NULL;
 
-	if (keep_columns(a, t, rights, e) < 0 || keep_tenant(t, rights, e) < 0)
+	if (keep_columns(a, t, rights, e) < 0 || keep_tenant(a, t, rights, e) < 0)
 		return -1;
 	const struct catalog_column *seen = key ? catalog_column(t, key) : NULL;
 

@@ -45,6 +45,8 @@ struct catalog_table {
 	struct catalog_column *all; /* every column of the database's table, as it is there */
 	size_t all_n;
 	const struct catalog_column *tenant; /* of all: whose a row is; NULL: everybody's */
+	const char *tenant_sql;              /* what of it is compared with the value */
+	const char *tenant_type;             /* the value's, then */
 	const char *tenant_value;            /* the caller's */
 };
 
@@ -67,9 +69,12 @@ int catalog_finish(struct arena *a, const struct settings_table *settings, struc
 
 /* Leave what these rights show: their columns, masked as they say, and the rows of their tenant. ERR_NOT_FOUND when the rights name a
  * column that the table does not have (the cause says which: a mask must not fail open); ERR_FORBIDDEN when the tenant is
- * none of its column's type. */
+ * none of its column's type, or not spelled as that type's values are: 007 is another tenant than 7. */
 int catalog_restrict(
 	struct arena *a, struct catalog_table *t, const struct rights *rights, struct err *e);
+
+/* Whether the text names the caller's own tenant. */
+bool catalog_is_own_tenant(const struct catalog_table *t, const char *text);
 
 /* By name; NULL when there is none. */
 const struct catalog_column *catalog_column(const struct catalog_table *t, const char *name);

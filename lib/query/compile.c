@@ -114,7 +114,8 @@ static int put_having(struct compile *c, struct expr_compiler *x, struct parts *
 		return -1;
 	x->may_aggregate = false;
 	/* What has no aggregate would be moved to where the rows are chosen, and fail on another tenant's. */
-	p->having = has_tenants(c) ? arena_printf(arena_of(c), "CASE WHEN count(*) >= 0 THEN %s END", t.sql)
+	p->having = has_tenants(c) ? arena_printf(arena_of(c),
+					     "CASE WHEN count(*) >= 0 THEN %s END", t.sql)
 				   : t.sql;
 	p->is_grouped = true;
 	return 0;

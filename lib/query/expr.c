@@ -183,6 +183,8 @@ static const char *guard(struct expr_compiler *c, const char *sql, unsigned tabl
 {
 	const char *mine = NULL;
 
+	if (c->is_after_groups)
+		return sql;
 	for (size_t i = 0; i < c->scope->n; i++) {
 		struct scope_table *t = &c->scope->tables[i];
 
@@ -514,6 +516,16 @@ static int aggregate(struct expr_compiler *c, const struct expr *x, struct term 
 	return status;
 }
 
+bool expr_aggregates(const struct expr *x)
+{
+	if (expr_types[x->op].is_aggregate)
+		return true;
+	for (size_t i = 0; i < x->args_n; i++)
+		if (expr_aggregates(x->args[i]))
+			return true;
+	return false;
+}
+
 /* ---- conditions */
 
 static int not_null(struct expr_compiler *c, const struct expr *x, struct err *e)
@@ -651,41 +663,56 @@ static int logic(struct expr_compiler *c, const struct expr *x, struct term *out
 	return status;
 }
 
-/* eq and in on a tenant column name a tenant, which must be the caller's own. 1: the condition is that and nothing more,
- * on a column that the caller cannot see. */
-static int check_tenant(struct expr_compiler *c, const struct expr *x, struct err *e)
+/* The column that eq or in compares with values; NULL: none. */
+static const struct expr *compared_column(const struct expr *x)
 {
-	struct scope_table *in;
-	bool is_tenant;
+	if (x->op != EXPR_EQ && x->op != EXPR_IN)
+		return NULL;
+	if (x->args[0]->op == EXPR_COLUMN)
+		return x->args[0];
+	return x->op == EXPR_EQ && x->args[1]->op == EXPR_COLUMN ? x->args[1] : NULL;
+}
 
-	if ((x->op != EXPR_EQ && x->op != EXPR_IN) || x->args[0]->op != EXPR_COLUMN)
+/* eq and in on a tenant column name a tenant, which must be the caller's own. 1: the condition is that and nothing more,
+ * on a column that the caller cannot see, and *in the table that it is of. */
+static int check_tenant(
+	struct expr_compiler *c, const struct expr *x, struct scope_table **in, struct err *e)
+{
+	const struct expr *name = compared_column(x);
+	bool is_tenant, is_that = true;
+
+	if (!name)
 		return 0;
-	const struct catalog_column *seen =
-		scope_column(c->scope, x->args[0]->text, &in, &is_tenant);
+	const struct catalog_column *seen = scope_column(c->scope, name->text, in, &is_tenant);
 
 	if (!is_tenant || (seen && seen->mask))
 		return 0;
-	for (size_t i = 1; i < x->args_n; i++) {
+	for (size_t i = 0; i < x->args_n; i++) {
 		const struct expr *value = x->args[i];
 
+		if (value == name)
+			continue;
+		is_that = is_that && value->op == EXPR_LITERAL;
 		c->where = value->where;
-		if (value->op != EXPR_LITERAL)
-			return 0;
-		if (value->literal == LITERAL_NULL || strcmp(value->text, in->table->tenant_value))
+		if (value->op == EXPR_LITERAL &&
+			(value->literal == LITERAL_NULL ||
+				!catalog_is_own_tenant((*in)->table, value->text)))
 			return err_set(e, ERR_FORBIDDEN, "these are another tenant's rows");
 	}
-	return !seen;
+	return is_that && !seen;
 }
 
 int expr_condition(struct expr_compiler *c, const struct expr *x, struct term *out, struct err *e)
 {
-	int own = check_tenant(c, x, e);
+	struct scope_table *in;
+	int own = check_tenant(c, x, &in, e);
 
 	*out = (struct term){ .kind = KIND_CONDITION, .type = "boolean" };
 	if (own < 0)
 		return -1;
 	if (own) {
-		out->sql = "true";
+		/* Where no row was joined there is no tenant. */
+		out->sql = in->parent ? scope_put_mine(c->scope, in) : "true";
 		return 0;
 	}
 	if (expr_types[x->op].is_condition && x->op >= EXPR_EQ && x->op <= EXPR_ILIKE &&

@@ -27,12 +27,16 @@ struct expr_compiler {
 	struct sql *sql;
 	bool may_aggregate;
 	bool in_aggregate;
+	bool is_after_groups; /* of what is computed once the rows have been chosen: nothing there needs a guard */
 	const char *where; /* of what failed */
 };
 
 /* A value. wanted: another operand, whose type a literal takes; NULL: the literal's own. ERR_BAD_REQUEST with c->where. */
 int expr_value(struct expr_compiler *c, const struct expr *x, const struct term *wanted,
 	struct term *out, struct err *e);
+
+/* Whether it holds an aggregate. */
+bool expr_aggregates(const struct expr *x);
 
 /* A condition. ERR_FORBIDDEN when it names another tenant. */
 int expr_condition(struct expr_compiler *c, const struct expr *x, struct term *out, struct err *e);

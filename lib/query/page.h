@@ -39,7 +39,7 @@ struct page_key {
 	bool nullable;
 	int64_t rows;              /* the planner's estimate; -1 unknown */
 	int64_t blocks;            /* the same; 0 unknown, or cannot be sampled: a view */
-	const char *tenant_column; /* quoted: only rows of this tenant count; NULL: all */
+	const char *tenant_column; /* SQL: only rows of this tenant count; NULL: all */
 	const char *tenant;
 };
 

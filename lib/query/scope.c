@@ -67,6 +67,22 @@ static const char *skip_from(const struct scope *s, const char *name)
 	return name;
 }
 
+int scope_no_join(const struct scope_table *from, const char *name, size_t len, struct err *e)
+{
+	return err_set(e, ERR_BAD_REQUEST, "table %s has no join \"%.*s\"", from->settings->key,
+		(int)(len < 63 ? len : 63), name);
+}
+
+static bool is_there(struct scope *s, const struct settings_table *t)
+{
+	struct rights rights;
+	struct err e;
+
+	return !s->principal ||
+	       policy_rights(s->settings, t, s->principal, s->arena, &rights, &e) == 0 ||
+	       e.code != ERR_NOT_FOUND;
+}
+
 static int add_join(struct scope *s, struct scope_table *parent, const char *path, size_t len,
 	size_t own_len, struct err *e)
 {
@@ -75,10 +91,9 @@ static int add_join(struct scope *s, struct scope_table *parent, const char *pat
 	if (s->n == SCOPE_TABLES_MAX)
 		return err_set(e, ERR_BAD_REQUEST, "a query reaches no more than %d tables",
 			SCOPE_TABLES_MAX);
-	if (!find_join(s, parent->settings, path + len - own_len, own_len, &join))
-		return err_set(e, ERR_BAD_REQUEST, "table %s has no join \"%.*s\"",
-			parent->settings->key, (int)(own_len < 63 ? own_len : 63),
-			path + len - own_len);
+	if (!find_join(s, parent->settings, path + len - own_len, own_len, &join) ||
+		!is_there(s, join.to))
+		return scope_no_join(parent, path + len - own_len, own_len, e);
 	s->tables[s->n] = (struct scope_table){
 		.path = arena_strndup(s->arena, path, len),
 		.settings = join.to,
@@ -90,7 +105,7 @@ static int add_join(struct scope *s, struct scope_table *parent, const char *pat
 	return 0;
 }
 
-static int collect_name(struct scope *s, const char *name, struct err *e)
+static int collect_name(struct scope *s, const char *name, const char *where, struct err *e)
 {
 	struct scope_table *t = &s->tables[0];
 	size_t depth = 0;
@@ -108,6 +123,8 @@ static int collect_name(struct scope *s, const char *name, struct err *e)
 		if (!next && add_join(s, t, name, len, (size_t)(dot - p), e) < 0)
 			return -1;
 		t = next ? next : &s->tables[s->n - 1];
+		if (!next)
+			t->where = where;
 	}
 	return 0;
 }
@@ -118,7 +135,7 @@ static int collect(struct scope *s, const struct expr *x, const char **where, st
 		return 0;
 	*where = x->where;
 	if (x->op == EXPR_COLUMN)
-		return collect_name(s, x->text, e);
+		return collect_name(s, x->text, x->where, e);
 	for (size_t i = 0; i < x->args_n; i++)
 		if (collect(s, x->args[i], where, e) < 0)
 			return -1;
@@ -233,6 +250,7 @@ static const char *masked(
 	struct scope *s, struct sql *sql, const struct catalog_column *original, enum mask mask)
 {
 	const char *text = arena_printf(s->arena, "%s::text", original->quoted);
+	const char *at = arena_printf(s->arena, "strpos(reverse(%s), '@')", text);
 
 	switch (mask) {
 	case MASK_NONE: return original->quoted;
@@ -245,17 +263,18 @@ static const char *masked(
 			original->quoted, original->quoted);
 	case MASK_PARTIAL: break;
 	}
-	/* The first character, and what stands behind the last @: of text that has more than these. */
+	/* The first character, and what stands behind the last @; but where less than three characters stand before it, no
+	 * character, and where nothing stands before the @, nothing behind it. */
 	return arena_printf(s->arena,
-		"CASE WHEN length(%s) < 3 THEN left(%s, 0) || '***'"
-		" ELSE left(%s, 1) || '***' || right(%s, strpos(reverse(%s), '@')) END",
-		text, text, text, text, text);
+		"CASE WHEN length(%s) - %s < 3 THEN left(%s, 0) ELSE left(%s, 1) END || '***'"
+		" || CASE WHEN length(%s) > %s THEN right(%s, %s) ELSE '' END",
+		text, at, text, text, text, at, text, at);
 }
 
 static const char *tenant_predicate(struct scope *s, struct sql *sql, const struct catalog_table *t)
 {
-	return arena_printf(s->arena, "%s = %s", t->tenant->quoted,
-		sql_param(sql, t->tenant_value, t->tenant->base_type));
+	return arena_printf(s->arena, "%s = %s", t->tenant_sql,
+		sql_param(sql, t->tenant_value, t->tenant_type));
 }
 
 /* Names of the columns that joins to other tables need of this one: tN.jM, where M is the other's number. */

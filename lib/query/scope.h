@@ -32,6 +32,7 @@ struct scope_table {
 	const struct settings_table *settings;
 	struct scope_table *parent;  /* NULL: the table that the query is from */
 	const char *via;             /* the parent's column */
+	const char *where;           /* the place of the name that reaches it first */
 	struct catalog_table *table; /* restricted; filled by the caller of scope_collect */
 	size_t number;               /* of tN */
 	bool *used;                  /* by the column's place in table->columns */
@@ -45,6 +46,8 @@ struct scope {
 	struct scope_table tables[SCOPE_TABLES_MAX];
 	size_t n;
 	const uint8_t *mask_key; /* SECRET_KEY_BYTES; what hash masks are keyed with */
+	const struct principal
+		*principal; /* whose joins reach what is there for them; NULL: every table */
 };
 
 /* Of one table, without joins so far. */
@@ -52,8 +55,12 @@ void scope_init(struct scope *s, struct arena *a, const struct settings *setting
 	const struct settings_table *from, struct catalog_table *t, const uint8_t *mask_key);
 
 /* Add a row to s->tables for each join that the query's names need; then the caller fills in their `table`s. ERR_BAD_REQUEST when a
- * name's path is no join of the registry, or too long; *where is the place of the name. */
+ * name's path is no join of the registry, leads to a table that is not there for s->principal, or is too long; *where is the
+ * place of the name. */
 int scope_collect(struct scope *s, const struct query *q, const char **where, struct err *e);
+
+/* The refusal of a join: as of one that the registry does not have. */
+int scope_no_join(const struct scope_table *from, const char *name, size_t len, struct err *e);
 
 /* Check the joined tables once all are filled in: each is reached by a primary key of one column that it has. ERR_NOT_FOUND, as
  * of a table that is not available. */

@@ -118,8 +118,11 @@ static int find_rights(struct asking *a, struct err *e)
 	}
 	a->rq->table = a->table.settings->key;
 	if (policy_rights(&a->app->settings, a->table.settings, &a->rq->principal, &a->rq->arena,
-		    &a->table.rights, e) < 0)
+		    &a->table.rights, e) < 0) {
+		if (e->code == ERR_NOT_FOUND) /* the same as of one that is not registered */
+			query_ask_where(a->rs, "/from", e);
 		return -1;
+	}
 	a->policy_us = clock_monotonic_us() - from_us;
 	if (purpose_check(a->rq, rights->purpose_needed, e) < 0 ||
 		rights_format(rights, a->ask->rows.format->name, e) < 0)

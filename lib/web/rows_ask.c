@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/access/policy.h"
 #include "lib/query/columns.h"
 #include "lib/query/filters.h"
 #include "lib/query/page.h"
@@ -35,13 +36,25 @@ static int ask_page(const struct request *rq, struct rows_ask *ask, struct err *
 	return 0;
 }
 
-/* Every parameter that is nothing else is a filter. A table that is not registered is refused later. */
+static bool is_there(struct app *app, struct request *rq, const struct settings_table *t)
+{
+	struct rights rights;
+	struct err e;
+
+	return t &&
+	       (policy_rights(&app->settings, t, &rq->principal, &rq->arena, &rights, &e) == 0 ||
+		       e.code != ERR_NOT_FOUND);
+}
+
+/* Every parameter that is nothing else is a filter. A table that is not there for the caller is refused later,
+ * whatever its filters. */
 static int ask_filters(struct app *app, struct request *rq, const char *const names[],
 	struct rows_ask *ask, struct err *e)
 {
 	const struct settings_table *t = settings_table(&app->settings, rq->captures[0]);
+	bool knows = is_there(app, rq, t);
 
-	for (size_t i = 0; t && i < rq->params_n; i++) {
+	for (size_t i = 0; knows && i < rq->params_n; i++) {
 		const struct request_param *p = &rq->params[i];
 
 		if (!option_params_knows(names, p->name) &&

@@ -19,7 +19,7 @@ static int choose_key(const struct catalog_table *t, struct rows_plan *plan, str
 		.nullable = c->nullable,
 		.rows = t->rows,
 		.blocks = t->tenant ? 0 : t->blocks, /* a sample of all may have none of one */
-		.tenant_column = t->tenant ? t->tenant->quoted : NULL,
+		.tenant_column = t->tenant_sql,
 		.tenant = t->tenant_value,
 	};
 	if (page_key_type(c->base_type, &plan->key))

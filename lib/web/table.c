@@ -1,5 +1,7 @@
 #include "lib/web/table.h"
 
+#include <string.h>
+
 #include "lib/base/log.h"
 #include "lib/export/lookup.h"
 #include "lib/web/identity.h"
@@ -71,22 +73,28 @@ int table_find(
 	return table_enter(app, rq, settings, at, t, e);
 }
 
+/* Of a table that is closed, or that the database does not have: the log has said so. */
+static int no_join(const struct scope_table *joined, struct err *e)
+{
+	const char *dot = strrchr(joined->path, '.'), *name = dot ? dot + 1 : joined->path;
+
+	return scope_no_join(joined->parent, name, strlen(name), e);
+}
+
 int table_reach(struct app *app, struct request *rq, struct source **at, struct table *t,
 	const struct query *q, struct scope *scope, const char **where, struct err *e)
 {
 	scope_init(scope, &rq->arena, &app->settings, t->settings, &t->catalog, app->mask_key);
+	scope->principal = &rq->principal;
 	if (scope_collect(scope, q, where, e) < 0)
 		return -1;
 	for (size_t i = 1; i < scope->n; i++) {
 		struct scope_table *joined = &scope->tables[i];
 		struct table *to = arena_zero(&rq->arena, 1, sizeof *to);
 
+		*where = joined->where;
 		if (table_enter(app, rq, joined->settings, at, to, e) < 0)
-			return e->code == ERR_NOT_FOUND
-				       ? err_set(e, ERR_BAD_REQUEST,
-						 "table %s has no join \"%.63s\"",
-						 joined->parent->settings->key, joined->path)
-				       : -1;
+			return e->code == ERR_NOT_FOUND ? no_join(joined, e) : -1;
 		joined->table = &to->catalog;
 	}
 	return scope_check(scope, e);
