@@ -46,6 +46,16 @@ def process_kib(pid, field):
     return int(found[1])
 
 
+def tree_seconds(pid):
+    """What a process has used of the CPU, and its children, those that are gone too (proc(5): utime … cstime)."""
+    try:
+        ticks = sum(map(int, read_text(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[11:15]))
+        below = read_text(f"/proc/{pid}/task/{pid}/children").split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # gone just now
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(map(tree_seconds, below))
+
+
 def cpu_times():
     """(busy, all) of all cores together, in ticks since boot (proc(5)): what a hypervisor took counts as busy."""
     ticks = [int(word) for word in read_text("/proc/stat").split("\n", 1)[0].split()[1:9]]

@@ -7,6 +7,8 @@ import subprocess
 
 from harness import client
 
+from . import machine
+
 TENANTS, ROWS = 8, 5000  # ROWS in an answer
 TABLE = "tenant_users"
 ROWS_MAX = 1_000_000  # of the table
@@ -41,10 +43,10 @@ def body(first):
 
 
 class Load:
-    """Requests to one server."""
+    """Requests to one server. parts: {name: pid} of the processes whose CPU they take."""
 
-    def __init__(self, bench, url, tokens):
-        self.bench, self.url, self.tokens = bench, url, tokens
+    def __init__(self, bench, url, tokens, parts):
+        self.bench, self.url, self.tokens, self.parts = bench, url, tokens, parts
         self.seed = random.Random(1)
         self.file = os.path.join(bench.top, "requests")
         self.starts = list(range(1, rows_of(bench.options) - TENANTS * ROWS))
@@ -54,11 +56,14 @@ class Load:
         """asked: [(token, etag, body)]. What bench_load says."""
         with open(self.file, "w", encoding="utf-8") as f:
             f.writelines("\t".join(line) + "\n" for line in asked)
+        before = {name: machine.tree_seconds(pid) for name, pid in self.parts.items()}
         done = subprocess.run([self.bench.load_program, self.url, self.file, str(rate), str(seconds), *headers],
                               capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"bench_load: {done.stderr[-2000:]}")
         said = json.loads(done.stdout)
+        said["cpu"] = {name: (machine.tree_seconds(pid) - before[name]) * 1000 / said["requests"]
+                       for name, pid in self.parts.items()}
         if said["failed"]:
             print(f"  {self.url}: {said['failed']} failed: {done.stderr.strip()}")
         return said
@@ -105,8 +110,18 @@ def different(bench, ours, peer):
                    f"{other / mine:.2f} x" if theirs else "",
                    f"<= {target} ms" if target else "", mine <= target if target else None)
     failed(lines, said, f"{theirs['failed']:>6} Node" if theirs else "")
+    cpu(lines, said, f"{sum(theirs['cpu'].values()):>6.1f} ms Node: {spelled(theirs['cpu'])}" if theirs else "")
     lines.line("  begun late by bench_load, p99", f"{said['late']['p99']:.1f} ms")
     before(lines, said)
+
+
+def spelled(parts):
+    return ", ".join(f"{name} {ms:.1f}" for name, ms in parts.items())
+
+
+def cpu(lines, said, beside=""):
+    """What a request takes of all cores: unlike the times, nearly the same on a busy machine."""
+    lines.line(f"  CPU of one: {spelled(said['cpu'])}", f"{sum(said['cpu'].values()):.1f} ms", beside)
 
 
 def failed(lines, said, beside=""):
@@ -142,14 +157,18 @@ def cached(bench, ours):
                    f"p50 {latency['p50']:.1f}, p99 {latency['p99']:.1f}, {said['bytes'] / 1e6 / said['seconds']:.0f} MB/s",
                    target=f"<= {CACHED_P95_MAX} ms", reached=latency["p95"] <= CACHED_P95_MAX)
         failed(lines, said)
+        cpu(lines, said)
     bench.say("")
 
 
 def measure(bench, node):
     bench.database.prewarm(TABLE)
     names = [f"tenant {number}" for number in range(TENANTS)]
-    ours = Load(bench, f"{bench.site.url}/api/v1/query", [bench.issuer.tenant(name) for name in names])
-    peer = Load(bench, f"http://127.0.0.1:{node.port}/query", names) if node else None
+    database, site = {"db": bench.database.server.pid}, bench.site
+    ours = Load(bench, f"{site.url}/api/v1/query", [bench.issuer.tenant(name) for name in names],
+                {"workers": site.pools["stream"].pid, "nginx": site.server.pid, **database})
+    peer = Load(bench, f"http://127.0.0.1:{node.port}/query", names, {"node": node.server.pid, **database}) \
+        if node else None
     check(ours)
     if peer:
         check(peer)
