@@ -204,8 +204,8 @@ static int read_group_by(struct definition_reader *r, const struct json_node *no
 
 /* ---- sort */
 
-static int set_sort(struct definition_reader *r, const struct json_node *at, struct sort *s,
-	struct expr *expr)
+static int set_sort(
+	struct definition_reader *r, const struct json_node *at, struct sort *s, struct expr *expr)
 {
 	if (expr && s->expr)
 		return definition_fail(

@@ -26,7 +26,8 @@
 #include "lib/base/settings.h"
 #include "lib/query/query.h"
 
-/* Limits are the settings' limits.query_*. Strict: a member that is not known, stands twice, is of the wrong type, or a text that is
+/* Limits are the settings' limits.query_*: its depth that of operations within each other, its items those of each list; and those
+ * of limits.h. Strict: a member that is not known, stands twice, is of the wrong type, or a text that is
  * not UTF-8 or holds U+0000, is ERR_BAD_REQUEST, its text naming what is wrong, and *pointer (in the arena) where:
  * a JSON pointer, "" for the whole. A number keeps its digits. Patterns: at most limits.query_pattern bytes,
  * and none ends with an odd number of backslashes. */
