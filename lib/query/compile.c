@@ -198,6 +198,14 @@ static int put_sort(struct compile *c, struct expr_compiler *x, struct parts *p,
 	return 0;
 }
 
+/* Rows that are counted off come in the same order for each page only where equal ones look the same. */
+static void put_outputs_order(struct compile *c, struct parts *p)
+{
+	for (size_t i = 0; i < c->query->select_n; i++)
+		if (p->outputs[i].kind != KIND_OTHER && kind_is_ordered(p->outputs[i].kind))
+			keyset_add(&p->keys, arena_of(c), &p->outputs[i], false, false);
+}
+
 /* What makes the order one of all rows: so that limited results are the same each time, and cursors go on. */
 static void put_tie_break(struct compile *c, struct parts *p)
 {
@@ -230,15 +238,18 @@ static void put_tie_break(struct compile *c, struct parts *p)
 		/* Not shown, or not known to be unique: an order, but no cursor. */
 		keyset_add(&p->keys, arena_of(c), &term, false, false);
 	}
+	if (c->cursor && c->query->sort_n && !p->keys.is_total)
+		put_outputs_order(c, p);
 }
 
 static int put_all(struct compile *c, struct parts *p, struct err *e)
 {
-	struct expr_compiler x = { .scope = c->scope, .sql = &p->sql };
+	struct expr_compiler x = {
+		.scope = c->scope, .sql = &p->sql, .is_after_groups = is_grouped(c->query)
+	};
 
 	p->sql.arena = arena_of(c);
 	select_all(c);
-	x.is_after_groups = is_grouped(c->query);
 	if (columns_name(arena_of(c), c->query->select, c->query->select_n, e) < 0) {
 		c->where = "/select";
 		return -1;
@@ -333,16 +344,48 @@ static void put_ranges(struct compile *c, struct parts *p, const char *from, str
 	buf_puts(b, "))");
 }
 
+/* Of what the batch holds text can be made that the server reads as the same value; of the rest the server makes it. */
+static bool is_spelled_here(const struct term *t)
+{
+	switch (t->kind) {
+	case KIND_BOOL:
+	case KIND_INTEGER:
+	case KIND_NUMERIC:
+	case KIND_FLOAT:
+	case KIND_TEXT:
+	case KIND_DATE:
+	case KIND_TIMESTAMP:
+	case KIND_TIMESTAMPTZ:
+	case KIND_UUID: return true;
+	default: return false;
+	}
+}
+
+/* The output that is the sort key and leaves as it is; select_n: none. */
+static size_t output_of_key(const struct compile *c, const struct parts *p, size_t key)
+{
+	const struct term *t = &p->keys.items[key].term;
+	size_t i = 0;
+
+	while (i < c->query->select_n &&
+		!(is_spelled_here(t) && !strcmp(p->outputs[i].sql, t->sql)))
+		i++;
+	return i;
+}
+
 static void put_cursor_query(struct compile *c, struct parts *p, const char *from, struct buf *b)
 {
 	const struct query *q = c->query;
 	bool behind = c->after && c->after->offset < 0;
+	size_t comma = q->select_n;
 
 	buf_puts(b, "SELECT ");
 	for (size_t i = 0; i < q->select_n; i++)
 		buf_printf(b, "%so%zu", i ? ", " : "", i);
 	for (size_t i = 0; i < p->keys.n; i++)
-		buf_printf(b, "%ss%zu::text", q->select_n + i ? ", " : "", i);
+		if (output_of_key(c, p, i) == q->select_n)
+			buf_printf(b, "%ss%zu%s", comma++ ? ", " : "", i,
+				is_spelled_here(&p->keys.items[i].term) ? "" : "::text");
 	buf_puts(b, " FROM ");
 	if (behind && !p->is_grouped) {
 		put_ranges(c, p, from, b);
@@ -360,6 +403,17 @@ static void put_cursor_query(struct compile *c, struct parts *p, const char *fro
 	put_limit(c, b, true);
 }
 
+static void fill_keys(const struct compile *c, const struct parts *p, struct compiled *out)
+{
+	out->keys_n = p->keys.n;
+	out->keys = arena_zero(arena_of(c), p->keys.n + 1, sizeof *out->keys);
+	for (size_t i = 0; i < p->keys.n; i++) {
+		out->keys[i] = output_of_key(c, p, i);
+		if (out->keys[i] == out->outputs_n)
+			out->keys[i] += out->hidden_n++;
+	}
+}
+
 static void fill(const struct compile *c, const struct parts *p, struct compiled *out)
 {
 	const struct query *q = c->query;
@@ -368,7 +422,8 @@ static void fill(const struct compile *c, const struct parts *p, struct compiled
 	out->outputs = arena_zero(arena_of(c), q->select_n + 1, sizeof *out->outputs);
 	out->is_grouped = p->is_grouped;
 	out->by_values = c->cursor && p->keys.is_total;
-	out->hidden_n = c->cursor ? p->keys.n : 0;
+	if (c->cursor)
+		fill_keys(c, p, out);
 	for (size_t i = 0; i < q->select_n; i++) {
 		const struct term *t = &p->outputs[i];
 		const struct keyset_item *first = p->keys.n ? &p->keys.items[0] : NULL;
@@ -419,7 +474,9 @@ int compile_query(struct compile *c, struct compiled *out, struct err *e)
 /* What a count needs and no more: a parameter that is in no part of the statement would be an error. */
 static int put_counted(struct compile *c, struct parts *p, struct err *e)
 {
-	struct expr_compiler x = { .scope = c->scope, .sql = &p->sql };
+	struct expr_compiler x = {
+		.scope = c->scope, .sql = &p->sql, .is_after_groups = is_grouped(c->query)
+	};
 	struct parts all = { 0 };
 
 	if (put_all(c, &all, e) < 0)
