@@ -40,11 +40,15 @@ int lookup_table(struct source *s, struct arena *a, const struct settings_table 
 {
 	struct table_target target = { a, t };
 	struct statement st;
+	bool whole = false;
 
-	*t = (struct catalog_table){ 0 };
-	catalog_statement(a, settings, &st);
-	if (each_batch(s, &st, take_table, &target, e) < 0)
-		return -1;
+	do {
+		*t = (struct catalog_table){ 0 };
+		catalog_statement(a, settings, whole, &st);
+		if (each_batch(s, &st, take_table, &target, e) < 0)
+			return -1;
+		whole = true;
+	} while (t->is_more);
 	return catalog_finish(a, settings, t, e);
 }
 

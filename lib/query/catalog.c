@@ -11,13 +11,42 @@
 #define PLAIN  "[^\\x01-@\\x5b-\\x5e`\\x7b-\\x7f][^\\x01-#%-/:-@\\x5b-\\x5e`\\x7b-\\x7f]*"
 #define PART   "\\s*(" QUOTED "|" PLAIN ")\\s*"
 
-static const char catalog_sql[] =
-	"SELECT n.nspname::text, c.relname::text, (c.relkind IN ('v', 'f'))::bool,"
-	" CASE WHEN c.reltuples < 0 OR c.relkind = 'v' THEN -1 ELSE c.reltuples END::bigint,"
-	" a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL),"
-	/* a domain's NOT NULL is not held against a subquery's NULL, a foreign table's is not checked, and a
-	 * child may have dropped its parent's */
+/* The table of that name, if there is one. to_regclass fails for what is no name, and where the schema may not be used;
+ * such a table is as good as missing. */
+#define OF_TABLE                                                                                   \
+	" WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.oid = CASE WHEN $1 !~ '^" PART        \
+	"(\\." PART ")?$' THEN NULL"                                                               \
+	"  WHEN cardinality(parse_ident($1)) = 2 AND NOT has_schema_privilege("                    \
+	"   to_regnamespace(quote_ident((parse_ident($1))[1])), 'USAGE') THEN NULL"                \
+	"  ELSE to_regclass($1) END ORDER BY a.attnum"
+
+/* What both statements begin with. A NOT NULL: a domain's is not held against a subquery's NULL, a foreign table's is not
+ * checked, and a child may have dropped its parent's. */
+#define TABLE_AND_COLUMN                                                                           \
+	"SELECT n.nspname::text, c.relname::text, (c.relkind IN ('v', 'f'))::bool,"                \
+	" CASE WHEN c.reltuples < 0 OR c.relkind = 'v' THEN -1 ELSE c.reltuples END::bigint,"      \
+	" a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL),"        \
 	" NOT (a.attnotnull AND (c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass))),"
+
+#define FROM_TABLE                                                                                 \
+	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"                           \
+	" LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+
+/* Of tables as most are: no partitions, no column of a domain or a composite type. The last column says of which this
+ * is not so. It takes the server a quarter of the time to plan that the whole statement does. */
+static const char plain_sql[] = TABLE_AND_COLUMN
+	" (CASE WHEN b.typname IN ('int2vector', 'oidvector') THEN 4 WHEN b.typcategory = 'A' THEN "
+	"2"
+	"  WHEN b.typname = 'hstore' THEN 3 WHEN b.typname = 'jsonb' THEN 1 ELSE 0 END)::int2,"
+	" CASE el.typtype WHEN 'e' THEN 'text' WHEN 'b' THEN el.typname::text END,"
+	" coalesce(i.indnkeyatts = 1 AND i.indkey[0] = a.attnum, false),"
+	" CASE WHEN c.relkind IN ('r', 'm') THEN c.relpages END::bigint,"
+	" c.relkind = 'p' OR coalesce(b.typtype IN ('d', 'c'), false)" FROM_TABLE
+	" LEFT JOIN pg_type b ON b.oid = a.atttypid"
+	" LEFT JOIN pg_type el ON b.typcategory = 'A' AND el.oid = b.typelem"
+	" LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary" OF_TABLE;
+
+static const char whole_sql[] = TABLE_AND_COLUMN
 	/* enum json_kind; from 2 on types that to_json takes apart */
 	" (CASE WHEN b.typname IN ('int2vector', 'oidvector') THEN 4 WHEN b.typcategory = 'A' THEN "
 	"2"
@@ -36,22 +65,12 @@ static const char catalog_sql[] =
 	" CASE c.relkind WHEN 'r' THEN c.relpages WHEN 'm' THEN c.relpages WHEN 'p' THEN"
 	"  (SELECT CASE WHEN bool_and(l.relkind = 'r') THEN sum(greatest(l.relpages, 0)) END"
 	"   FROM pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid WHERE p.isleaf)"
-	"  END::bigint"
-	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-	" LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-	" LEFT JOIN pg_type t ON t.oid = a.atttypid"
+	"  END::bigint, false" FROM_TABLE " LEFT JOIN pg_type t ON t.oid = a.atttypid"
 	" LEFT JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN"
 	"  (WITH RECURSIVE d(oid, base) AS (SELECT t.oid, t.typbasetype UNION ALL"
 	"   SELECT p.oid, p.typbasetype FROM d JOIN pg_type p ON p.oid = d.base)"
 	"   SELECT oid FROM d WHERE base = 0) ELSE t.oid END"
-	" LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
-	/* to_regclass fails for what is no name, and where the schema may not be used; such a table
-	 * is as good as missing */
-	" WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.oid = CASE WHEN $1 !~ '^" PART
-	"(\\." PART ")?$' THEN NULL"
-	"  WHEN cardinality(parse_ident($1)) = 2 AND NOT has_schema_privilege("
-	"   to_regnamespace(quote_ident((parse_ident($1))[1])), 'USAGE') THEN NULL"
-	"  ELSE to_regclass($1) END ORDER BY a.attnum";
+	" LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary" OF_TABLE;
 
 enum {
 	AT_SCHEMA,
@@ -65,15 +84,19 @@ enum {
 	AT_JSON,
 	AT_ELEMENT,
 	AT_PRIMARY_KEY,
-	AT_BLOCKS
+	AT_BLOCKS,
+	AT_IS_MORE
 };
 
-void catalog_statement(struct arena *a, const struct settings_table *t, struct statement *st)
+void catalog_statement(
+	struct arena *a, const struct settings_table *t, bool whole, struct statement *st)
 {
 	const char **params = arena_alloc(a, sizeof *params);
 
 	params[0] = t->name;
-	*st = (struct statement){ .sql = catalog_sql, .params = params, .params_n = 1 };
+	*st = (struct statement){
+		.sql = whole ? whole_sql : plain_sql, .params = params, .params_n = 1
+	};
 }
 
 static const char *text_at(struct arena *a, const struct batch *b, size_t column, int32_t row)
@@ -132,6 +155,7 @@ void catalog_add(struct arena *a, const struct batch *b, struct catalog_table *t
 			t->rows = COLUMN_VALUE(&b->columns[AT_ROWS], int64_t, row);
 			t->blocks = COLUMN_VALUE(&b->columns[AT_BLOCKS], int64_t, row);
 		}
+		t->is_more = t->is_more || column_bool(&b->columns[AT_IS_MORE], row);
 		if (column_is_null(&b->columns[AT_NAME], row))
 			continue; /* a table without columns */
 		struct catalog_column *c = add_column(a, t);

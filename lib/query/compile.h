@@ -3,7 +3,7 @@
  *
  * A page that is to be gone on with (`cursor`) is sorted by what was asked and then by something that no two rows share:
  * the table's primary key, where it may be seen, or the groups; one row more than its limit is asked for, and
- * behind the outputs stand the sort values as text, from which the next page's token is made. Such a token's page begins
+ * behind the outputs stand the sort values that are none of them: from the last row's the next page's token is made. Such a token's page begins
  * behind these values (keyset, "seek"): it costs the same wherever it is, given an index on the sort. Where several
  * columns are sorted by, it is put together from one range for each, so that each can be found in that index.
  */
@@ -49,7 +49,9 @@ struct compiled {
 	struct statement statement;
 	struct compiled_output *outputs;
 	size_t outputs_n;
-	size_t hidden_n; /* text columns behind them: the sort values; 0 where there is no cursor */
+	size_t hidden_n; /* columns behind them, of sort values that are no output */
+	size_t *keys; /* for a cursor: of each sort value the column, an output or one behind them */
+	size_t keys_n;
 	bool by_values;  /* a cursor of such values goes on; else one that counts rows does */
 	bool is_grouped; /* groups and aggregates, no table's rows */
 };

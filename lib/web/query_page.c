@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/export/lookup.h"
+#include "lib/format/text.h"
 #include "lib/sink/digest.h"
 #include "lib/sink/memory.h"
 #include "lib/web/schema_json.h"
@@ -16,6 +17,7 @@ struct run {
 	const struct query_ask *ask;
 	struct compile *compile;
 	struct compiled compiled;
+	const struct schema *described; /* of the source's result */
 	struct memory_sink *memory;
 	struct sink *out; /* hashes on the way to memory */
 	uint64_t rows;
@@ -41,18 +43,31 @@ static void put_columns(struct run *r, const struct schema *schema)
 
 /* ---- the rows */
 
-static void keep_last(struct run *r, const struct batch *b, int32_t row)
+/* A value as text that the server reads as the same. */
+static const char *spell(
+	struct arena *a, const struct column *c, const struct field *f, int32_t row)
 {
-	for (size_t i = 0; i < r->compiled.hidden_n && i < CURSOR_VALUES_MAX; i++) {
-		const struct column *c = &b->columns[r->compiled.outputs_n + i];
-		size_t len;
+	size_t len;
 
-		r->last[i] = NULL;
-		if (column_is_null(c, row))
-			continue;
+	if (column_is_null(c, row))
+		return NULL;
+	if (type_is_variable(c->type)) {
 		const uint8_t *text = column_bytes(c, row, &len);
 
-		r->last[i] = arena_strndup(&r->rq->arena, (const char *)text, len);
+		return arena_strndup(a, (const char *)text, len);
+	}
+	char *text = arena_alloc(a, text_room(f) + 1);
+
+	*text_value(text, c, row, f->scale) = '\0';
+	return text;
+}
+
+static void keep_last(struct run *r, const struct batch *b, int32_t row)
+{
+	for (size_t i = 0; i < r->compiled.keys_n && i < CURSOR_VALUES_MAX; i++) {
+		size_t at = r->compiled.keys[i];
+
+		r->last[i] = spell(&r->rq->arena, &b->columns[at], &r->described->fields[at], row);
 	}
 }
 
@@ -80,13 +95,12 @@ static int take_batch(struct run *r, struct format *f, const struct batch *b, st
 		(long long)r->app->settings.limits_query_bytes);
 }
 
-static int each_batch(
-	struct run *r, struct format *f, const struct schema *described, struct err *e)
+static int each_batch(struct run *r, struct format *f, struct err *e)
 {
 	struct batch b;
 	int status;
 
-	batch_init(&b, described);
+	batch_init(&b, r->described);
 	while ((status = source_next(r->source, &b, e)) > 0)
 		if (take_batch(r, f, &b, e) < 0) {
 			source_cancel(r->source); /* with rows unread */
@@ -105,12 +119,13 @@ static int put_rows(struct run *r, struct err *e)
 
 	if (source_open(r->source, &r->compiled.statement, &described, e) < 0)
 		return -1;
+	r->described = described;
 	compiled_schema(&r->rq->arena, &r->compiled, described, &schema);
 	put_columns(r, &schema);
 	struct format *f = ask->format->new (r->out, &ask->options);
 
 	format_begin(f, &schema);
-	int status = each_batch(r, f, described, e);
+	int status = each_batch(r, f, e);
 
 	if (status == 0)
 		format_end(f);
@@ -167,7 +182,7 @@ static int put_next(struct run *r, const char *bound, int64_t total, struct buf 
 {
 	const struct compile *c = r->compile;
 	int64_t skipped = c->after && c->after->offset >= 0 ? c->after->offset : c->query->offset;
-	bool by_values = r->compiled.by_values && r->compiled.hidden_n <= CURSOR_VALUES_MAX;
+	bool by_values = r->compiled.by_values && r->compiled.keys_n <= CURSOR_VALUES_MAX;
 	struct cursor next = { .total = total, .offset = -1 };
 	const char *token;
 
@@ -176,7 +191,7 @@ static int put_next(struct run *r, const char *bound, int64_t total, struct buf 
 		return 0;
 	}
 	if (by_values) {
-		next.values_n = r->compiled.hidden_n;
+		next.values_n = r->compiled.keys_n;
 		memcpy(next.values, r->last, next.values_n * sizeof *next.values);
 	} else {
 		next.offset = skipped + (int64_t)r->rows;
