@@ -3,7 +3,17 @@
 #include <json-c/json.h>
 #include <string.h>
 
-enum { BLOCK = 8192, NODES_MAX_DEPTH = 64 };
+/* Of the JSON; a node of the plan takes two levels. */
+enum { BLOCK = 8192, DEPTH_MAX = 256 };
+
+/* cpu_tuple_cost, as it is unless somebody changed it. */
+#define ROW_COST 0.01
+
+struct walk {
+	struct arena *arena;
+	const struct scope *scope;
+	struct plan *plan;
+};
 
 void plan_statement(struct arena *a, const struct statement *of, struct statement *st)
 {
@@ -26,81 +36,215 @@ static const char *text(struct json_object *node, const char *name)
 	return json_object_object_get_ex(node, name, &value) ? json_object_get_string(value) : "";
 }
 
-/* The table of the scope that the node reads, or NULL. */
-static const struct scope_table *table_of(const struct scope *s, struct json_object *node)
+static bool is_one_of(const char *word, const char *const words[])
 {
-	size_t schema_len = strlen(text(node, "Schema"));
-
-	for (size_t i = 0; i < s->n; i++) {
-		const char *name = s->tables[i].table->name; /* "public.users" */
-
-		if (!strncmp(name, text(node, "Schema"), schema_len) && name[schema_len] == '.' &&
-			!strcmp(name + schema_len + 1, text(node, "Relation Name")))
-			return &s->tables[i];
-	}
-	return NULL;
-}
-
-/* Of a table that is not known by name (a partition, what a view reads) the cost is at least that of its pages. */
-static double bytes_of(const struct scope_table *t, struct json_object *node)
-{
-	double blocks =
-		t && t->table->blocks > 0 ? (double)t->table->blocks : number(node, "Total Cost");
-
-	return blocks * BLOCK;
-}
-
-static bool is_whole_read(const char *node_type)
-{
-	return !strcmp(node_type, "Seq Scan") || !strcmp(node_type, "Foreign Scan");
-}
-
-/* Can a limit above the node end it early? */
-static bool passes_on(const char *node_type)
-{
-	static const char *const types[] = { "Limit", "Subquery Scan", "Result", "Append",
-		"Merge Append", "Nested Loop", "Gather", "Gather Merge", "ProjectSet", "Seq Scan",
-		"Foreign Scan", NULL };
-
-	for (size_t i = 0; types[i]; i++)
-		if (!strcmp(types[i], node_type))
+	for (size_t i = 0; words[i]; i++)
+		if (!strcmp(words[i], word))
 			return true;
 	return false;
 }
 
-/* part: how much of what the node gives is asked for, by a limit above it. */
-static void walk(struct arena *a, const struct scope *s, struct json_object *node, double part,
-	int depth, struct plan *plan)
+static size_t children_n(struct json_object *node)
+{
+	struct json_object *list;
+
+	return json_object_object_get_ex(node, "Plans", &list) ? json_object_array_length(list) : 0;
+}
+
+static struct json_object *child_of(struct json_object *node, size_t i)
+{
+	struct json_object *list;
+
+	json_object_object_get_ex(node, "Plans", &list);
+	return json_object_array_get_idx(list, i);
+}
+
+/* ---- which table a node reads */
+
+/* Of a partition the planner says that it is users, users_1, users_2 … */
+static bool is_called(const char *name, const char *alias)
+{
+	const char *relation = strrchr(name, '.') + 1;
+	size_t len = strlen(relation);
+
+	if (strncmp(alias, relation, len) != 0)
+		return false;
+	alias += len;
+	return !*alias ||
+	       (alias[0] == '_' && alias[1] && !alias[1 + strspn(alias + 1, "0123456789")]);
+}
+
+static bool is_relation(const char *name, struct json_object *node)
+{
+	const char *schema = text(node, "Schema");
+	size_t len = strlen(schema);
+
+	return !strncmp(name, schema, len) && name[len] == '.' &&
+	       !strcmp(name + len + 1, text(node, "Relation Name"));
+}
+
+/* The table of the scope that the node reads, or NULL. *is_whole: all of it is in this one relation. What a query of one table
+ * reads under another name is what that table, a view, is made of. */
+static const struct scope_table *table_of(
+	const struct scope *s, struct json_object *node, bool *is_whole)
+{
+	*is_whole = true;
+	for (size_t i = 0; i < s->n; i++)
+		if (is_relation(s->tables[i].table->name, node))
+			return &s->tables[i];
+	*is_whole = false;
+	for (size_t i = 0; i < s->n; i++)
+		if (is_called(s->tables[i].table->name, text(node, "Alias")))
+			return &s->tables[i];
+	return s->n == 1 && s->tables[0].table->is_view ? &s->tables[0] : NULL;
+}
+
+static struct plan_node named(struct walk *w, struct json_object *node)
+{
+	struct json_object *ignored;
+	bool is_whole;
+	const struct scope_table *t = json_object_object_get_ex(node, "Relation Name", &ignored)
+					      ? table_of(w->scope, node, &is_whole)
+					      : NULL;
+
+	return (struct plan_node){ arena_strdup(w->arena, text(node, "Node Type")),
+		t ? t->settings->key : NULL };
+}
+
+/* ---- readings from end to end */
+
+static bool is_whole_read(struct json_object *node)
+{
+	static const char *const always[] = { "Seq Scan", "Foreign Scan", "Custom Scan", NULL };
+	static const char *const unless[] = { "Index Scan", "Index Only Scan", NULL };
+	const char *type = text(node, "Node Type");
+	struct json_object *ignored;
+
+	return is_one_of(type, always) ||
+	       (is_one_of(type, unless) &&
+		       !json_object_object_get_ex(node, "Index Cond", &ignored));
+}
+
+/* What is not the table itself (a partition, what a view reads, an index) has as many pages as it costs, less what
+ * its rows do. */
+static double bytes_of(struct walk *w, struct json_object *node)
+{
+	bool is_whole, is_index = !strcmp(text(node, "Node Type"), "Index Only Scan");
+	const struct scope_table *t = table_of(w->scope, node, &is_whole);
+	double known = t && t->table->blocks > 0 ? (double)t->table->blocks : 0;
+	double pages = number(node, "Total Cost") - number(node, "Plan Rows") * ROW_COST;
+
+	if (known && is_whole && !is_index)
+		return known * BLOCK;
+	return (known && pages > known ? known : pages < 1 ? 1 : pages) * BLOCK;
+}
+
+static void note_scan(struct walk *w, struct json_object *node, double bytes)
+{
+	if (bytes <= w->plan->scan_bytes)
+		return;
+	w->plan->scan_bytes = bytes;
+	w->plan->scan = named(w, node);
+}
+
+/* Partitions, or a table and those that inherit from it. */
+static void note_append(struct walk *w, struct json_object *node, double part)
+{
+	struct json_object *first = NULL;
+	double bytes = 0;
+	bool is_whole;
+
+	for (size_t i = 0; i < children_n(node); i++) {
+		struct json_object *child = child_of(node, i);
+
+		if (!is_whole_read(child))
+			continue;
+		first = first ? first : child;
+		bytes += bytes_of(w, child);
+	}
+	const struct scope_table *t = first ? table_of(w->scope, first, &is_whole) : NULL;
+
+	/* No more than the partitions have together. */
+	if (t && !is_whole && t->table->blocks > 0 && bytes > (double)t->table->blocks * BLOCK)
+		bytes = (double)t->table->blocks * BLOCK;
+	if (first)
+		note_scan(w, first, part * bytes);
+}
+
+/* ---- the nodes */
+
+/* Can a limit above the node end it early? */
+static bool passes_on(const char *type)
+{
+	static const char *const types[] = { "Limit", "Subquery Scan", "Result", "Append",
+		"Merge Append", "Incremental Sort", "Nested Loop", "Hash Join", "Merge Join",
+		"Gather", "Gather Merge", "ProjectSet", "Seq Scan", "Foreign Scan", "Custom Scan",
+		"Index Scan", "Index Only Scan", NULL };
+
+	return is_one_of(type, types);
+}
+
+/* What a loop goes through again and again, and what is computed before or beside, is read to its end. */
+static bool is_read_whole(const char *type, struct json_object *child)
+{
+	static const char *const beside[] = { "InitPlan", "SubPlan", NULL };
+	const char *relation = text(child, "Parent Relationship");
+
+	return !passes_on(text(child, "Node Type")) || is_one_of(relation, beside) ||
+	       (!strcmp(relation, "Inner") && strcmp(type, "Merge Join") != 0);
+}
+
+/* How much of what the child gives is asked for, where `part` is of what the node gives. */
+static double part_of(struct json_object *node, struct json_object *child, double part)
 {
 	const char *type = text(node, "Node Type");
-	struct json_object *children;
+	double whole = number(node, "Total Cost");
+	double start = number(child, "Startup Cost"), end = number(child, "Total Cost");
 
-	if (is_whole_read(type)) {
-		const struct scope_table *t = table_of(s, node);
-		double bytes = part * bytes_of(t, node);
+	if (is_read_whole(type, child))
+		return 1;
+	/* The first of the groups that it sorts is read in any case. */
+	if (!strcmp(type, "Incremental Sort") && whole > 0)
+		part += number(node, "Startup Cost") / whole;
+	/* What costs less than what it reads from, a limit or a merge that ends with its other side, reads a part of it. */
+	if (whole < end && start < end)
+		part *= whole > start ? (whole - start) / (end - start) : 0;
+	return part < 1 ? part : 1;
+}
 
-		if (bytes > plan->scan_bytes) {
-			plan->scan_bytes = bytes;
-			plan->scan_node = arena_strdup(a, type);
-			plan->scan_table = t ? t->settings->key : NULL;
-		}
-	}
-	if (depth == NODES_MAX_DEPTH || !json_object_object_get_ex(node, "Plans", &children))
+static void note_cost(struct walk *w, struct json_object *node, double part)
+{
+	double own = number(node, "Total Cost");
+
+	for (size_t i = 0; i < children_n(node); i++)
+		own -= number(child_of(node, i), "Total Cost");
+	if (own * part <= w->plan->dear_cost)
 		return;
-	for (size_t i = 0; i < json_object_array_length(children); i++) {
-		struct json_object *child = json_object_array_get_idx(children, i);
-		double below = number(child, "Total Cost"), own = part;
+	w->plan->dear_cost = own * part;
+	w->plan->dear = named(w, node);
+}
 
-		if (!strcmp(type, "Limit") && below > 0 && number(node, "Total Cost") < below)
-			own = part * number(node, "Total Cost") / below;
-		walk(a, s, child, passes_on(text(child, "Node Type")) ? own : 1, depth + 1, plan);
+/* part: how much of what the node gives is asked for, by a limit above it. */
+static void walk(struct walk *w, struct json_object *node, double part)
+{
+	static const char *const appends[] = { "Append", "Merge Append", NULL };
+
+	note_cost(w, node, part);
+	if (is_whole_read(node))
+		note_scan(w, node, part * bytes_of(w, node));
+	if (is_one_of(text(node, "Node Type"), appends))
+		note_append(w, node, part);
+	for (size_t i = 0; i < children_n(node); i++) {
+		struct json_object *child = child_of(node, i);
+
+		walk(w, child, part_of(node, child, part));
 	}
 }
 
 int plan_read(struct arena *a, const struct scope *s, const char *json, size_t len,
 	struct plan *plan, struct err *e)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(4 * NODES_MAX_DEPTH);
+	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 	struct json_object *doc = json_tokener_parse_ex(tokener, json, (int)len);
 	struct json_object *top = NULL;
 
@@ -111,7 +255,7 @@ int plan_read(struct arena *a, const struct scope *s, const char *json, size_t l
 		plan->cost = number(top, "Total Cost");
 		plan->rows = number(top, "Plan Rows");
 		plan->width = number(top, "Plan Width");
-		walk(a, s, top, 1, 0, plan);
+		walk(&(struct walk){ a, s, plan }, top, 1);
 	}
 	int status = top ? 0 : err_set(e, ERR_DATABASE, "the database's plan cannot be read");
 
@@ -120,20 +264,32 @@ int plan_read(struct arena *a, const struct scope *s, const char *json, size_t l
 	return status;
 }
 
+/* "Seq Scan of table users", "Sort" */
+static void put_node(struct buf *b, const struct plan_node *node)
+{
+	buf_puts(b, node->type ? node->type : "Result");
+	if (node->table)
+		buf_printf(b, " of table %s", node->table);
+}
+
 int plan_check(const struct settings *s, const struct plan *plan, struct err *e)
 {
-	if (s->limits_query_scan && plan->scan_bytes > (double)s->limits_query_scan)
-		return err_set(e, ERR_UNPROCESSABLE,
-			"the query reads %s%s whole (%s, about %.0f MB), and no more than %.0f MB "
-			"may "
-			"be: filter or sort by columns that have an index",
-			plan->scan_table ? "table " : "a table",
-			plan->scan_table ? plan->scan_table : "", plan->scan_node,
-			plan->scan_bytes / 1e6, (double)s->limits_query_scan / 1e6);
-	if (s->limits_query_cost && plan->cost > (double)s->limits_query_cost)
-		return err_set(e, ERR_UNPROCESSABLE,
-			"the query would cost about %.0f, and no more than %lld may it: ask for "
-			"less",
-			plan->cost, (long long)s->limits_query_cost);
-	return 0;
+	struct buf node = { 0 };
+	int status = 0;
+
+	if (s->limits_query_scan && plan->scan_bytes > (double)s->limits_query_scan) {
+		put_node(&node, &plan->scan);
+		status = err_set(e, ERR_UNPROCESSABLE,
+			"the query reads a table from end to end (%s, about %.1f MB), and no more "
+			"than %.1f MB may be: filter or sort by columns that have an index",
+			buf_str(&node), plan->scan_bytes / 1e6, (double)s->limits_query_scan / 1e6);
+	} else if (s->limits_query_cost && plan->cost > (double)s->limits_query_cost) {
+		put_node(&node, &plan->dear);
+		status = err_set(e, ERR_UNPROCESSABLE,
+			"the query would cost about %.0f, most of it for one step (%s), and no "
+			"more than %lld may it: ask for less",
+			plan->cost, buf_str(&node), (long long)s->limits_query_cost);
+	}
+	buf_free(&node);
+	return status;
 }

@@ -14,14 +14,21 @@
 #include "lib/query/scope.h"
 #include "lib/rows/statement.h"
 
+struct plan_node {
+	const char *type;  /* "Seq Scan", in the planner's words */
+	const char *table; /* that it reads: its key, or NULL where it is none of the scope */
+};
+
 struct plan {
 	double cost;  /* in the planner's unit: reading a page of 8 KiB in turn is 1 */
 	double rows;  /* of the result */
 	double width; /* bytes of a row */
-	/* The largest reading of a table without an index. */
-	double scan_bytes;      /* 0: there is none */
-	const char *scan_node;  /* "Seq Scan" */
-	const char *scan_table; /* the table's key, or NULL where it is not one of the scope */
+	/* The largest reading of a table from end to end; of partitions that are read one behind the other, all. Of one that a LIMIT
+	 * ends early, the part that is expected to be read. */
+	double scan_bytes; /* 0: there is none */
+	struct plan_node scan;
+	double dear_cost; /* of the node that costs most by itself */
+	struct plan_node dear;
 };
 
 /* The statement that explains another. */
