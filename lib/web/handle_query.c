@@ -28,7 +28,7 @@ struct asking {
 	struct query_ask *ask;
 	struct table table;
 	struct source *source; /* in a transaction; NULL: in none */
-	struct scope scope;    /* of a page */
+	struct scope scope;    /* of a page, or of what is validated */
 	struct rows_plan plan; /* of a stream */
 	struct compile compile;
 	struct cursor cursor;
@@ -210,7 +210,7 @@ static int compile(struct asking *a, struct err *e)
 			return -1;
 		a->compile.after = &a->cursor;
 	}
-	a->compile.cursor = !q->validate_only;
+	a->compile.cursor = a->ask->is_page;
 	a->compile_us = clock_monotonic_us() - from_us;
 	return 0;
 }
@@ -265,38 +265,35 @@ static int run_page(struct asking *a, struct err *e)
 static int validate(struct asking *a, struct err *e)
 {
 	struct buf json = { 0 };
-	int status = limit_time(a, e);
+	int status = enter(a, e) < 0 || compile(a, e) < 0 || limit_time(a, e) < 0 ? -1 : 0;
 
 	if (status == 0)
 		status = query_validate(
 			a->app, a->rq, a->source, a->ask, &a->table, &a->compile, &json, e);
-	if (status == 0)
-		status = table_leave(&a->source, e);
-	if (status == 0)
+	if (status == 0) {
+		table_abandon(&a->source);
 		response_json(a->rs, 200, &json);
+	}
 	buf_free(&json);
 	return status;
 }
 
 static int answer_page(struct asking *a, struct err *e)
 {
-	const struct query *q = &a->ask->rows.query;
 	int64_t from_us = clock_monotonic_us();
 	int status;
 
-	if (!q->validate_only && answer_from_cache(a, &status, e))
+	if (answer_from_cache(a, &status, e))
 		return status;
 	if (enter(a, e) < 0)
 		return -1;
 	a->database_us = clock_monotonic_us() - from_us;
 	/* The tables had not been looked at for a while: now the key is known. */
-	if (!q->validate_only && !*a->key && answer_from_cache(a, &status, e)) {
+	if (!*a->key && answer_from_cache(a, &status, e)) {
 		table_abandon(&a->source);
 		return status;
 	}
-	if (compile(a, e) < 0)
-		return -1;
-	return q->validate_only ? validate(a, e) : run_page(a, e);
+	return compile(a, e) < 0 ? -1 : run_page(a, e);
 }
 
 static int stream(struct asking *a, struct err *e)
@@ -321,7 +318,9 @@ static int serve(struct asking *a, struct err *e)
 {
 	if (find_rights(a, e) < 0)
 		return -1;
-	int status = a->ask->is_page ? answer_page(a, e) : stream(a, e);
+	int status = a->ask->rows.query.validate_only ? validate(a, e)
+		     : a->ask->is_page                ? answer_page(a, e)
+						      : stream(a, e);
 
 	if (status < 0) {
 		table_abandon(&a->source);
@@ -345,7 +344,7 @@ int handle_query(struct app *app, struct request *rq, struct response *rs, struc
 		status = serve(&a, e);
 	}
 	if (ask.is_read)
-		query_audit(app, rq, &asked, ask.is_page ? &a.scope : &a.plan.scope, a.is_hit);
+		query_audit(app, rq, &asked, a.scope.n ? &a.scope : &a.plan.scope, a.is_hit);
 	query_ask_free(&ask);
 	return status;
 }

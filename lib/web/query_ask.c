@@ -88,7 +88,7 @@ int query_ask(struct app *app, struct request *rq, struct response *rs, struct q
 		return -1;
 	}
 	ask->is_read = true;
-	ask->is_page = q->validate_only || wants_page(rq);
+	ask->is_page = wants_page(rq);
 	if (ask->is_page && !q->validate_only && check_page(&app->settings, q, e) < 0) {
 		query_ask_where(rs, "/page/limit", e);
 		return -1;
