@@ -113,8 +113,9 @@ static int find_rights(struct asking *a, struct err *e)
 
 	a->table.settings = settings_table(&a->app->settings, q->from);
 	if (!a->table.settings) {
+		err_set(e, ERR_NOT_FOUND, "there is no table \"%.63s\"", q->from);
 		query_ask_where(a->rs, "/from", e);
-		return err_set(e, ERR_NOT_FOUND, "there is no table \"%.63s\"", q->from);
+		return -1;
 	}
 	a->rq->table = a->table.settings->key;
 	if (policy_rights(&a->app->settings, a->table.settings, &a->rq->principal, &a->rq->arena,

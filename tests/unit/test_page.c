@@ -454,7 +454,7 @@ static void test_times_there_and_back(void **state)
 static void test_uuids(void **state)
 {
 	static const char *const refused[] = { "", "0", "00112233-4455-6677-8899-aabbccddeef",
-		"00112233-4455-6677-8899-aabbccddeeff0", "00112233-4455-6677-8899-AABBCCDDEEFF",
+		"00112233-4455-6677-8899-aabbccddeeff0", "00112233-4455-6677-8899-aabbccddeefg",
 		"001122334455-6677-8899-aabbccddeeff", "{0112233-4455-6677-8899-aabbccddeeff}" };
 	const char *text = "00112233-4455-6677-8899-aabbccddeeff";
 	uint8_t bytes[PAGE_UUID_BYTES];
@@ -466,6 +466,8 @@ static void test_uuids(void **state)
 	assert_true(page_uuid_parse(text, bytes));
 	for (int i = 0; i < PAGE_UUID_BYTES; i++)
 		assert_int_equal(bytes[i], i * 0x11);
+	assert_string_equal(page_uuid_text(&a, bytes), text);
+	assert_true(page_uuid_parse("00112233-4455-6677-8899-AaBbCcDdEeFF", bytes));
 	assert_string_equal(page_uuid_text(&a, bytes), text);
 	arena_free(&a);
 }

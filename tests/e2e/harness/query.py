@@ -1,6 +1,8 @@
 """Asking the query service."""
 
+import base64
 import json
+import zlib
 
 from .client import curl
 
@@ -19,6 +21,13 @@ def rows(site, token, definition, **options):
     answer = ask(site, token, definition, **options)
     assert answer.status == 200, answer.body
     return answer.json()["rows"]
+
+
+def bounds_text(token):
+    """What a token of page bounds holds."""
+    data = base64.urlsafe_b64decode(token + "===")
+    at = data.find(b"x\xda")
+    return data if at < 0 else zlib.decompress(data[at:])
 
 
 def pages(site, token, definition, limit=1000):
