@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@ enum {
 	STATEMENT_MS = 10000, /* the server's own limit for a statement */
 	ANSWER_MS = 15000,
 	LOST_MS = 10000,
-	PARAMS_MAX = 8
+	PARAMS_MAX = 8,
+	PREPARED_MAX = 32 /* statements; more than there are */
 };
 
 struct metadata {
@@ -24,7 +26,15 @@ struct metadata {
 	int64_t lost_us; /* monotonic, when connecting failed; 0: it did not */
 	int limit_ms;    /* of a call; 0: connecting and each answer have limits of their own */
 	int64_t end_us;  /* monotonic, when the call at hand must end, where limit_ms is set */
+	char *prepared[PREPARED_MAX]; /* texts of the session's statements s0, s1 … */
+	size_t prepared_n;
 };
+
+static void forget_prepared(struct metadata *m)
+{
+	while (m->prepared_n > 0)
+		free(m->prepared[--m->prepared_n]);
+}
 
 struct metadata *metadata_open(const struct settings *s)
 {
@@ -42,7 +52,7 @@ void metadata_close(struct metadata *m)
 {
 	if (!m)
 		return;
-	PQfinish(m->conn);
+	metadata_disconnect(m);
 	free(m);
 }
 
@@ -50,6 +60,7 @@ void metadata_disconnect(struct metadata *m)
 {
 	PQfinish(m->conn);
 	m->conn = NULL;
+	forget_prepared(m);
 }
 
 bool metadata_is_lost(const struct metadata *m)
@@ -172,17 +183,49 @@ static int connect_store(struct metadata *m, struct err *e)
 	return status;
 }
 
+/* The number of the statement in the session, where it is prepared when it is first used: to parse and plan it takes the server
+ * as long as the statement itself. -1: it cannot be, *r says why or is NULL. */
+static int prepare(struct metadata *m, const char *sql, PGresult **r)
+{
+	char name[16];
+	size_t i = 0;
+
+	*r = NULL;
+	while (i < m->prepared_n && strcmp(m->prepared[i], sql) != 0)
+		i++;
+	if (i < m->prepared_n)
+		return (int)i;
+	assert(i < PREPARED_MAX);
+	snprintf(name, sizeof name, "s%zu", i);
+	*r = PQsendPrepare(m->conn, name, sql, 0, NULL) ? answer(m) : NULL;
+	if (PQresultStatus(*r) != PGRES_COMMAND_OK)
+		return -1;
+	PQclear(*r);
+	*r = NULL;
+	m->prepared[m->prepared_n++] = mem_strdup(sql);
+	return (int)i;
+}
+
 /* lens: NULL when all parameters are text, and so is the result. */
-static int send_statement(
+static PGresult *run_once(
 	struct metadata *m, const char *sql, const char *const *params, const int *lens, int n)
 {
 	int is_binary[PARAMS_MAX] = { 0 };
+	char name[16];
+	PGresult *failure;
+	int number = prepare(m, sql, &failure);
+
+	if (number < 0)
+		return failure;
+	snprintf(name, sizeof name, "s%d", number);
 
 	assert(!lens || n <= PARAMS_MAX);
 	for (int i = 0; lens && i < n; i++)
 		is_binary[i] = lens[i] != METADATA_TEXT;
-	return PQsendQueryParams(
-		m->conn, sql, n, NULL, params, lens, lens ? is_binary : NULL, lens != NULL);
+	return PQsendQueryPrepared(
+		       m->conn, name, n, params, lens, lens ? is_binary : NULL, lens != NULL)
+		       ? answer(m)
+		       : NULL;
 }
 
 static PGresult *run(struct metadata *m, const char *sql, const char *const *params,
@@ -195,7 +238,7 @@ static PGresult *run(struct metadata *m, const char *sql, const char *const *par
 				return NULL;
 			fresh = true;
 		}
-		PGresult *r = send_statement(m, sql, params, lens, n) ? answer(m) : NULL;
+		PGresult *r = run_once(m, sql, params, lens, n);
 		ExecStatusType is = PQresultStatus(r);
 
 		if (is == PGRES_TUPLES_OK || is == PGRES_COMMAND_OK)

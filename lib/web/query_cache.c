@@ -1,10 +1,13 @@
 #include "lib/web/query_cache.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "lib/base/clock.h"
+#include "lib/format/text.h"
 #include "lib/sink/gzip.h"
 #include "lib/sink/memory.h"
 
@@ -30,8 +33,7 @@ static void sign(const struct app *app, const struct buf *b, char hex[QUERY_CACH
 	uint8_t mac[SECRET_KEY_BYTES];
 
 	secret_key_sign(app->cursor_key, b->data, b->len, mac);
-	for (size_t i = 0; i < sizeof mac; i++)
-		snprintf(hex + 2 * i, 3, "%02x", mac[i]);
+	*text_hex(hex, mac, sizeof mac) = '\0';
 }
 
 static struct catalog_seen *seen_of(const struct app *app, const struct settings_table *t)
@@ -39,11 +41,28 @@ static struct catalog_seen *seen_of(const struct app *app, const struct settings
 	return &app->seen[t - app->settings.tables];
 }
 
+static void put_list(struct buf *b, const struct settings_strings *list)
+{
+	buf_printf(b, "%zu;", list->n);
+	for (size_t i = 0; i < list->n; i++)
+		put_text(b, list->items[i]);
+}
+
+/* What the registry says of the table, and of where it is: what was kept outlives a change of the configuration. */
+static void put_registered(struct buf *b, const struct settings *s, const struct settings_table *t)
+{
+	put_text(b, settings_database(s, t->database)->conninfo);
+	put_text(b, t->primary_key);
+	put_list(b, &t->columns);
+	put_list(b, &t->joins);
+}
+
 void query_cache_saw(struct app *app, const struct settings_table *t, const struct catalog_table *c)
 {
 	struct catalog_seen *seen = seen_of(app, t);
 	struct buf b = { 0 };
 
+	put_registered(&b, &app->settings, t);
 	put_text(&b, c->name);
 	for (size_t i = 0; i < c->all_n; i++) {
 		put_text(&b, c->all[i].name);
@@ -121,61 +140,57 @@ bool query_cache_key(struct app *app, struct request *rq, const struct query_ask
 	return known;
 }
 
-/* ---- what is kept: "MAC ETAG ROWS\n" and the body's gzip; the MAC is over the key and all that stands behind it */
+/* ---- what is kept: the body's gzip, and behind it a trailer of fixed length; the MAC is over the key and all before it */
 
-static void sign_value(
-	const struct app *app, const char *key, const char *value, size_t len, char hex[])
+struct trailer {
+	char etag[QUERY_ETAG_TEXT];
+	char rows[21];
+	char mac[QUERY_CACHE_KEY_TEXT];
+};
+
+static void sign_value(const struct app *app, const char *key, const void *value, size_t len,
+	char hex[QUERY_CACHE_KEY_TEXT])
 {
-	struct buf b = { 0 };
+	uint8_t own[SECRET_KEY_BYTES], mac[SECRET_KEY_BYTES];
 
-	buf_puts(&b, key);
-	buf_put(&b, value, len);
-	sign(app, &b, hex);
-	buf_free(&b);
-}
-
-enum { MAC_LEN = QUERY_CACHE_KEY_TEXT - 1 };
-
-/* Of what was put by us under this key, and is whole. */
-static bool holds(const struct app *app, const char *key, const struct buf *value)
-{
-	char hex[QUERY_CACHE_KEY_TEXT];
-
-	if (value->len < MAC_LEN + 1)
-		return false;
-	sign_value(app, key, value->data + MAC_LEN, value->len - MAC_LEN, hex);
-	return secret_key_equal((const uint8_t *)hex, (const uint8_t *)value->data, MAC_LEN);
+	secret_key_sign(app->cursor_key, key, strlen(key), own);
+	secret_key_sign(own, value, len, mac);
+	*text_hex(hex, mac, sizeof mac) = '\0';
 }
 
 bool query_cache_get(struct app *app, const char *key, struct query_cached *cached)
 {
-	unsigned long long rows;
-	int head;
+	char hex[QUERY_CACHE_KEY_TEXT];
+	struct trailer t;
 
 	*cached = (struct query_cached){ 0 };
-	if (!*key || !cache_get(app->cache, key, &cached->gzip) || !holds(app, key, &cached->gzip))
+	if (!*key || !cache_get(app->cache, key, &cached->gzip) || cached->gzip.len < sizeof t)
 		return false;
-	if (sscanf(buf_str(&cached->gzip) + MAC_LEN, " %36s %llu\n%n", cached->etag, &rows,
-		    &head) != 2)
+	cached->gzip.len -= sizeof t;
+	memcpy(&t, cached->gzip.data + cached->gzip.len, sizeof t);
+	sign_value(
+		app, key, cached->gzip.data, cached->gzip.len + offsetof(struct trailer, mac), hex);
+	/* Of what was put by us under this key, and is whole. */
+	if (!secret_key_equal((const uint8_t *)hex, (const uint8_t *)t.mac, sizeof hex))
 		return false;
-	cached->rows = rows;
-	cached->gzip.len -= MAC_LEN + (size_t)head;
-	memmove(cached->gzip.data, cached->gzip.data + MAC_LEN + (size_t)head, cached->gzip.len);
+	memcpy(cached->etag, t.etag, sizeof cached->etag);
+	cached->rows = strtoull(t.rows, NULL, 10);
 	return true;
 }
 
-static void keep(struct app *app, const char *key, const struct query_cached *cached)
+static void keep(struct app *app, const char *key, struct query_cached *cached)
 {
-	struct buf value = { 0 };
-	char hex[QUERY_CACHE_KEY_TEXT];
+	struct buf *b = &cached->gzip;
+	size_t len = b->len;
+	struct trailer t = { 0 };
 
-	buf_printf(&value, "%*s %s %llu\n", MAC_LEN, "", cached->etag,
-		(unsigned long long)cached->rows);
-	buf_put(&value, cached->gzip.data, cached->gzip.len);
-	sign_value(app, key, value.data + MAC_LEN, value.len - MAC_LEN, hex);
-	memcpy(value.data, hex, MAC_LEN);
-	cache_put(app->cache, key, value.data, value.len);
-	buf_free(&value);
+	memcpy(t.etag, cached->etag, sizeof t.etag);
+	snprintf(t.rows, sizeof t.rows, "%llu", (unsigned long long)cached->rows);
+	buf_put(b, &t, offsetof(struct trailer, mac));
+	sign_value(app, key, b->data, b->len, t.mac);
+	buf_put(b, t.mac, sizeof t.mac);
+	cache_put(app->cache, key, b->data, b->len);
+	b->len = len;
 }
 
 void query_cache_put(
