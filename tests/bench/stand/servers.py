@@ -22,6 +22,7 @@ GIB = 2**30
 # and hint bits are made once, after loading; then nothing works in the background.
 SETTINGS = """
 shared_buffers = '{shared_mib}MB'
+random_page_cost = 1.1
 jit = off
 max_parallel_workers_per_gather = 2
 autovacuum = off
