@@ -234,7 +234,8 @@ int catalog_finish(struct arena *a, const struct settings_table *settings, struc
 			    : t->primary_key         ? arena_strdup(a, t->primary_key->name)
 						     : NULL;
 
-	t->unique_key = t->primary_key;
+	/* Of a table that others inherit from, it holds in that table alone: their rows may have the same values, or none. */
+	t->unique_key = t->primary_key && !t->primary_key->nullable ? t->primary_key : NULL;
 	t->primary_key = NULL;
 	if (named) {
 		key = catalog_column(t, named);

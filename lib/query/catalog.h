@@ -41,8 +41,8 @@ struct catalog_table {
 	size_t columns_n;
 	const struct catalog_column *primary_key; /* one of the columns, and not masked, or NULL */
 	const struct catalog_column *order_by; /* the key, even where it may not be seen, or NULL */
-	const struct catalog_column
-		*unique_key;        /* the database's primary key of one column, or NULL */
+	const struct catalog_column *
+		unique_key; /* the database's primary key of one column, where it tells all rows apart, or NULL */
 	struct catalog_column *all; /* every column of the database's table, as it is there */
 	size_t all_n;
 	const struct catalog_column *tenant; /* of all: whose a row is; NULL: everybody's */

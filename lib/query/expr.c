@@ -307,11 +307,12 @@ static int coalesce(struct expr_compiler *c, const struct expr *x, struct term *
 	struct term first, t;
 	struct buf b = { 0 };
 	size_t at = 0;
-	int status;
+	int status = 0;
 
 	while (at + 1 < x->args_n && x->args[at]->op == EXPR_LITERAL)
 		at++;
-	status = argument(c, x, at, NULL, &first, e);
+	if (argument(c, x, at, NULL, &first, e) < 0)
+		return -1;
 	*out = (struct term){ .kind = first.kind, .type = first.type };
 	bool nullable = true;
 
@@ -575,10 +576,12 @@ static int among(struct expr_compiler *c, const struct expr *x, struct term *out
 {
 	struct term a, b;
 	struct buf sql = { 0 };
-	int status = argument(c, x, 0, NULL, &a, e);
+	int status = 0;
 
+	if (argument(c, x, 0, NULL, &a, e) < 0)
+		return -1;
 	join_terms(out, &a);
-	buf_printf(&sql, x->op == EXPR_IN ? "(%s IN (" : "(%s BETWEEN ", status < 0 ? "" : a.sql);
+	buf_printf(&sql, x->op == EXPR_IN ? "(%s IN (" : "(%s BETWEEN ", a.sql);
 	for (size_t i = 1; status == 0 && i < x->args_n; i++) {
 		status = argument(c, x, i, &a, &b, e);
 		if (status == 0)

@@ -2,9 +2,12 @@
 
 #include <string.h>
 
-static void *grown(struct arena *a, const void *old, size_t n, size_t size)
+/* Room for one more of n: in an array that doubles; the arena keeps the outgrown ones. */
+static void *grown(struct arena *a, void *old, size_t n, size_t size)
 {
-	char *more = arena_zero(a, n + 1, size);
+	if (n & (n - 1)) /* neither 0 nor a power of two: not full */
+		return old;
+	char *more = arena_zero(a, n ? 2 * n : 1, size);
 
 	if (n)
 		memcpy(more, old, n * size);
