@@ -2,7 +2,7 @@
  * Answers to queries out of the cache (lib/job/cache.h), compressed as they are sent to whoever takes gzip.
  *
  * An answer is found again by the definition to the letter, the options of the format, the caller's rights on every table that the query
- * could reach (with whom the database takes the caller for), and how these tables look in the database: all under
+ * could reach (with whom the database takes the caller for), what the registry says of these and how they look in the database: all under
  * an HMAC, so that who can read the cache cannot tell what was asked. How the tables look is remembered by each process for
  * CATALOG_SEEN_US; a change of the schema is seen no later.
  */

@@ -304,6 +304,24 @@ def test_an_answer_is_found_again(make_site, place, token, postgres):
         assert keys_in(None, postgres) == []
 
 
+@pytest.mark.parametrize("change", ["columns", "primary_key", "joins", "conninfo"])
+def test_what_was_kept_is_not_for_another_configuration(make_site, redis, token, postgres, change):
+    definition = {"from": "users", "page": {"limit": 5}}
+    changes = {"columns": ["user_id", "name"], "primary_key": "email", "joins": ["self:user_id:users"]}
+    same = {"cache": {"redis": redis.url}, "secret": {"key": "k" * 40}}
+    other = {"databases": {"main": {"conninfo": postgres.conninfo() + " application_name=another"}}} \
+        if change == "conninfo" else {"tables": {"users": {change: changes[change]}}}
+    for _ in range(2):  # the second is a site as the first: what it asks was kept
+        site = make_site(settings=same, workers=(1, 1))
+        first, second = (is_hit(site, token, definition) for _ in range(2))
+    assert first and second
+    site = make_site(settings=config.merge(same, other), workers=(1, 1))
+    answer = ask(site, token, definition)
+    assert answer.status == 200 and "cache;desc=miss" in answer.headers["server-timing"]
+    if change == "columns":
+        assert set(answer.json()["rows"][0]) == {"user_id", "name"}
+
+
 @pytest.mark.parametrize("settings", [{"keep": "0"}, {"max_bytes": 100}], ids=str)
 def test_nothing_is_kept_where_nothing_may_be(make_site, redis, token, settings):
     site = make_site(settings={"cache": {"redis": redis.url, **settings}}, workers=(1, 1))
