@@ -29,7 +29,7 @@ int lookup_plan(struct source *s, const struct scope *scope, const struct statem
 /* Run a statement for its effect on the session; its rows are dropped. */
 int lookup_run(struct source *s, const struct statement *st, struct err *e);
 
-/* The planner's estimate of the rows that the query would give. */
+/* The planner's estimate of the rows that the query would give; where a table has tenants they are counted. */
 int lookup_estimate(struct source *s, struct compile *c, int64_t *rows, struct err *e);
 
 #endif

@@ -59,14 +59,6 @@ static int put_outputs(struct compile *c, struct expr_compiler *x, struct parts 
 
 /* ---- group by, having, filter */
 
-static bool has_tenants(const struct compile *c)
-{
-	for (size_t i = 0; i < c->scope->n; i++)
-		if (c->scope->tables[i].table->tenant)
-			return true;
-	return false;
-}
-
 static bool is_grouped(const struct query *q)
 {
 	if (q->group_by_n || q->having)
@@ -114,9 +106,10 @@ static int put_having(struct compile *c, struct expr_compiler *x, struct parts *
 		return -1;
 	x->may_aggregate = false;
 	/* What has no aggregate would be moved to where the rows are chosen, and fail on another tenant's. */
-	p->having = has_tenants(c) ? arena_printf(arena_of(c),
-					     "CASE WHEN count(*) >= 0 THEN %s END", t.sql)
-				   : t.sql;
+	p->having =
+		scope_has_tenants(c->scope)
+			? arena_printf(arena_of(c), "CASE WHEN count(*) >= 0 THEN %s END", t.sql)
+			: t.sql;
 	p->is_grouped = true;
 	return 0;
 }
@@ -393,7 +386,7 @@ static void put_cursor_query(struct compile *c, struct parts *p, const char *fro
 		buf_putc(b, '(');
 		put_core(c, p, from, NULL, true, b);
 		/* With it no condition from outside is moved in, to where the rows are chosen. */
-		buf_puts(b, behind && has_tenants(c) ? " OFFSET 0)" : ")");
+		buf_puts(b, behind && scope_has_tenants(c->scope) ? " OFFSET 0)" : ")");
 	}
 	buf_puts(b, " AS page");
 	/* Of groups no index says where they begin: all are made, and those behind the cursor taken. */

@@ -181,6 +181,14 @@ int scope_check(const struct scope *s, struct err *e)
 	return 0;
 }
 
+bool scope_has_tenants(const struct scope *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->tables[i].table->tenant)
+			return true;
+	return false;
+}
+
 /* ---- names */
 
 const struct catalog_column *scope_column(

@@ -66,6 +66,9 @@ int scope_no_join(const struct scope_table *from, const char *name, size_t len, 
  * of a table that is not available. */
 int scope_check(const struct scope *s, struct err *e);
 
+/* Do rows of others than the caller's tenant stand in any of the tables? All must be filled in. */
+bool scope_has_tenants(const struct scope *s);
+
 /* The table and column of a name ("email", "owner.email"); NULL when there is none that the caller may see. *is_tenant: the name
  * is that of the table's tenant column, seen or not. */
 const struct catalog_column *scope_column(

@@ -161,7 +161,7 @@ static int find_total(struct run *r, int64_t *total, struct err *e)
 	all.query = &unlimited;
 	all.cursor = false;
 	all.after = NULL;
-	if (q->count == QUERY_COUNT_PLANNED)
+	if (q->count == QUERY_COUNT_PLANNED && !scope_has_tenants(all.scope))
 		return lookup_estimate(r->source, &all, total, e);
 	if (compile_count(&all, INT64_MAX, &st, e) < 0 ||
 		lookup_plan(r->source, all.scope, &st, &plan, e) < 0)
@@ -170,9 +170,8 @@ static int find_total(struct run *r, int64_t *total, struct err *e)
 		struct err why = *e;
 
 		return err_set(e, ERR_UNPROCESSABLE,
-			"counting totalRows is refused, ask with \"count\": \"none\" or "
-			"\"planned\": %s",
-			why.text);
+			"counting totalRows is refused, ask with \"count\": \"none\"%s: %s",
+			scope_has_tenants(all.scope) ? "" : " or \"planned\"", why.text);
 	}
 	return lookup_count(r->source, &all, INT64_MAX, total, e);
 }

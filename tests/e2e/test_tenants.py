@@ -259,6 +259,26 @@ def test_counts_groups_and_extremes(site, postgres, own):
     assert [tuple(row.values()) for row in rows(site, own, grouped)] == [tuple(row) for row in want]
 
 
+@pytest.fixture
+def others_word(postgres):
+    """A word in most rows of the other tenant and in none of the caller's, known to the planner's statistics."""
+    postgres.execute("UPDATE ten.orders SET word = 'theirs' WHERE tenant_id = 'umbrella'; ANALYZE ten.orders")
+    yield "theirs"
+    postgres.execute("UPDATE ten.orders SET word = 'w' || id % 11 WHERE word = 'theirs'; ANALYZE ten.orders")
+
+
+def test_planned_counts_do_not_tell_of_others_values(site, own, others_word):
+    for name, column in (("orders", "word"), ("noisy", "other.name")):
+        told = []
+        for word in (others_word, "nobodys"):
+            definition = {"from": name, "filter": {"eq": [column, word]}, "count": "planned", "page": {"limit": 1, "offset": 1}}
+            told.append(ask(site, own, definition).json()["totalRows"])
+        assert told == [0, 0]
+    for word in (others_word, "nobodys"):
+        answer = get(site, f"/api/v1/tables/orders/rows.csv?word={word}", own, headers={"Prefer": "count=planned"})
+        assert answer.headers["x-total-count"] == "0"
+
+
 def test_planned_counts_and_estimates(site, own):
     said = ask(site, own, {"from": "orders", "count": "planned", "page": {"limit": 5}}).json()
     assert abs(said["totalRows"] - ROWS) < ROWS / 4
