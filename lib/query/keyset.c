@@ -62,8 +62,14 @@ static const char *name_of(const struct keyset *k, struct arena *a, size_t i, bo
 
 static const char *value_of(const struct keyset *k, struct sql *sql, const char *value, size_t i)
 {
-	/* The server reads it as what it stands beside. */
-	return sql_param(sql, value, k->items[i].term.type ? k->items[i].term.type : "");
+	const struct term *t = &k->items[i].term;
+	const char *type = t->type ? t->type : "", *param = sql_param(sql, value, type);
+
+	/* The server reads it as what it stands beside, but beside a composite it does not know which. (As a type's name,
+	 * bit is that of one bit.) */
+	return t->kind == KIND_OTHER && *type && strcmp(type, "bit") != 0
+		       ? arena_printf(sql->arena, "%s::%s", param, type)
+		       : param;
 }
 
 /* Greater in the i-th key alone; NULL: nothing is. */
