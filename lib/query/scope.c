@@ -83,6 +83,18 @@ static bool is_there(struct scope *s, const struct settings_table *t)
 	       e.code != ERR_NOT_FOUND;
 }
 
+/* The key of the row that a join finds is the value it goes by, which must be the caller's to see as it is. */
+static bool is_plain_to_caller(struct scope *s, const struct settings_table *t, const char *column)
+{
+	struct rights rights;
+	struct err ignored;
+
+	return !s->principal ||
+	       (policy_rights(s->settings, t, s->principal, s->arena, &rights, &ignored) == 0 &&
+		       rights_column(&rights, column) &&
+		       rights_mask_of(&rights, column) == MASK_NONE);
+}
+
 static int add_join(struct scope *s, struct scope_table *parent, const char *path, size_t len,
 	size_t own_len, struct err *e)
 {
@@ -92,7 +104,7 @@ static int add_join(struct scope *s, struct scope_table *parent, const char *pat
 		return err_set(e, ERR_BAD_REQUEST, "a query reaches no more than %d tables",
 			SCOPE_TABLES_MAX);
 	if (!find_join(s, parent->settings, path + len - own_len, own_len, &join) ||
-		!is_there(s, join.to))
+		!is_there(s, join.to) || !is_plain_to_caller(s, parent->settings, join.column))
 		return scope_no_join(parent, path + len - own_len, own_len, e);
 	s->tables[s->n] = (struct scope_table){
 		.path = arena_strndup(s->arena, path, len),

@@ -46,8 +46,8 @@ struct scope {
 	struct scope_table tables[SCOPE_TABLES_MAX];
 	size_t n;
 	const uint8_t *mask_key; /* SECRET_KEY_BYTES; what hash masks are keyed with */
-	const struct principal
-		*principal; /* whose joins reach what is there for them; NULL: every table */
+	const struct principal *
+		principal; /* whose joins go by what they see, to what is there for them; NULL: every join is */
 };
 
 /* Of one table, without joins so far. */
