@@ -105,6 +105,19 @@ static int answer(struct asking *a, const struct query_cached *page, const struc
 
 /* ---- before the database */
 
+/* The caller's own limit; that of a stream is asked for when its rows are counted. */
+static int check_rows(struct asking *a, struct err *e)
+{
+	const struct query *q = &a->ask->rows.query;
+	int64_t most = a->table.rights.rows;
+
+	if (!a->ask->is_page || q->validate_only || most < 0 || q->limit <= most)
+		return 0;
+	return err_set(e, ERR_TOO_LARGE,
+		"you may have no more than %lld rows in one answer: ask for that limit",
+		(long long)most);
+}
+
 static int find_rights(struct asking *a, struct err *e)
 {
 	const struct query *q = &a->ask->rows.query;
@@ -133,11 +146,7 @@ static int find_rights(struct asking *a, struct err *e)
 	if (!a->ask->is_page && q->after)
 		return err_set(
 			e, ERR_BAD_REQUEST, "page.after goes on with pages, not with streams");
-	if (a->ask->is_page && !q->validate_only && rights->rows >= 0 && q->limit > rights->rows)
-		return err_set(e, ERR_TOO_LARGE,
-			"you may have no more than %lld rows in one answer: ask for that limit",
-			(long long)rights->rows);
-	return 0;
+	return check_rows(a, e);
 }
 
 static bool answer_from_cache(struct asking *a, int *status, struct err *e)
@@ -232,8 +241,9 @@ static int enter(struct asking *a, struct err *e)
 	const struct query *q = &a->ask->rows.query;
 
 	if (table_enter(a->app, a->rq, a->table.settings, &a->source, &a->table, e) < 0 ||
-		table_reach(a->app, a->rq, &a->source, &a->table, q, &a->scope, &a->compile.where,
-			e) < 0)
+		table_reach(a->app, a->rq, &a->source, &a->table, q, a->ask->rows.format->name,
+			&a->scope, &a->compile.where, e) < 0 ||
+		check_rows(a, e) < 0)
 		return -1;
 	for (size_t i = 0; i < a->scope.n; i++)
 		query_cache_saw(a->app, a->scope.tables[i].settings, a->scope.tables[i].table);

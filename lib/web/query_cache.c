@@ -88,6 +88,12 @@ static bool put_table(
 	return true;
 }
 
+/* What a joined table asks of an answer is found out when the table is entered, which is not done for one that was kept. */
+static bool is_limited(const struct rights *r)
+{
+	return r->purpose_needed || !r->all_formats || r->rows >= 0;
+}
+
 /* Whoever may not see a table cannot join it: that too stands in the key. */
 static bool put_joined(
 	struct app *app, struct request *rq, const struct settings_table *to, struct buf *b)
@@ -96,7 +102,7 @@ static bool put_joined(
 	struct err ignored;
 
 	if (policy_rights(&app->settings, to, &rq->principal, &rq->arena, &rights, &ignored) == 0)
-		return put_table(app, to, rights.text, b);
+		return !is_limited(&rights) && put_table(app, to, rights.text, b);
 	put_text(b, to->key);
 	return true;
 }

@@ -24,7 +24,8 @@ struct query_cached {
 	struct buf gzip; /* the body */
 };
 
-/* The key of what is asked; false where it cannot be told now: there is no cache, or a table of it was not looked at for too long. */
+/* The key of what is asked; false where it cannot be told now: there is no cache, a table of it was not looked at for too
+ * long, or one that it joins asks for a purpose, or limits rows or formats. */
 bool query_cache_key(struct app *app, struct request *rq, const struct query_ask *ask,
 	const struct table *t, char key[QUERY_CACHE_KEY_TEXT]);
 

@@ -150,8 +150,8 @@ int rows_plan(struct app *app, struct response *rs, struct source **source, stru
 		.query = &plan->query,
 		.nested_as_text = ask->options.nested == NESTED_SERVER };
 	if (rights_format(&t->rights, ask->format->name, e) < 0 ||
-		table_reach(app, rq, source, t, &plan->query, &plan->scope, &plan->compile.where,
-			e) < 0 ||
+		table_reach(app, rq, source, t, &plan->query, ask->format->name, &plan->scope,
+			&plan->compile.where, e) < 0 ||
 		compile_query(&plan->compile, &plan->compiled, e) < 0 ||
 		check_bloom(&plan->compiled, ask->options.bloom, e) < 0 ||
 		plan_count(*source, ask, plan, e) < 0)

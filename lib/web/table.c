@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/export/lookup.h"
 #include "lib/web/identity.h"
+#include "lib/web/purpose.h"
 
 int table_leave(struct source **at, struct err *e)
 {
@@ -81,8 +82,21 @@ static int no_join(const struct scope_table *joined, struct err *e)
 	return scope_no_join(joined->parent, name, strlen(name), e);
 }
 
+/* What holds for an answer with rows of the one holds for one with rows of both. */
+static int join_rights(struct request *rq, struct rights *all, const struct rights *joined,
+	const char *format, struct err *e)
+{
+	if (purpose_check(rq, joined->purpose_needed, e) < 0 ||
+		rights_format(joined, format, e) < 0)
+		return -1;
+	if (joined->rows >= 0 && (all->rows < 0 || joined->rows < all->rows))
+		all->rows = joined->rows;
+	return 0;
+}
+
 int table_reach(struct app *app, struct request *rq, struct source **at, struct table *t,
-	const struct query *q, struct scope *scope, const char **where, struct err *e)
+	const struct query *q, const char *format, struct scope *scope, const char **where,
+	struct err *e)
 {
 	scope_init(scope, &rq->arena, &app->settings, t->settings, &t->catalog, app->mask_key);
 	scope->principal = &rq->principal;
@@ -95,6 +109,8 @@ int table_reach(struct app *app, struct request *rq, struct source **at, struct 
 		*where = joined->where;
 		if (table_enter(app, rq, joined->settings, at, to, e) < 0)
 			return e->code == ERR_NOT_FOUND ? no_join(joined, e) : -1;
+		if (join_rights(rq, &t->rights, &to->rights, format, e) < 0)
+			return -1;
 		joined->table = &to->catalog;
 	}
 	return scope_check(scope, e);

@@ -30,9 +30,11 @@ int table_enter(struct app *app, struct request *rq, const struct settings_table
 	struct source **at, struct table *t, struct err *e);
 
 /* The tables that the query's names reach from t through joins, entered in turn: the scope is complete then. A joined table that the caller may
- * not see is as good as no join: ERR_BAD_REQUEST, *where the place of the name. */
+ * not see is as good as no join: ERR_BAD_REQUEST, *where the place of the name. One that needs a purpose, or is not to be had in the format
+ * (as struct format_type has it), is refused as by itself; t->rights.rows becomes the least of all tables'. */
 int table_reach(struct app *app, struct request *rq, struct source **at, struct table *t,
-	const struct query *q, struct scope *scope, const char **where, struct err *e);
+	const struct query *q, const char *format, struct scope *scope, const char **where,
+	struct err *e);
 
 /* End the transaction; *at becomes NULL. Abandon does so after a failure, whatever comes of it. */
 int table_leave(struct source **at, struct err *e);

@@ -63,3 +63,43 @@ def test_a_join_behind_a_join(site, issuer):
     assert len(rows(site, token, definition)) == 5
     said = problem.check(ask(site, token, {**definition, "select": ["work.owner.email"]}), 400)
     assert said["detail"] == 'table stars has no join "owner"'
+
+
+LIMITED = {"from": "works", "select": ["project_id", "owner.email"], "page": {"limit": 5}}
+
+
+@pytest.fixture(scope="module")
+def limited(fleet):
+    tables = {"works": {"name": "public.projects", "joins": [JOIN, "asked:owner_id:asked", "few:owner_id:few"]},
+              "asked": {"name": "public.users", "purpose": "required"}, "few": {"name": "public.users"}}
+    one = fleet.start(settings={"tables": tables, "policies": {
+        "users": {"tables": ["users"], "roles": ["*"], "formats": ["json", "parquet"]},
+        "few": {"tables": ["few"], "roles": ["*"], "rows": 3}}}, workers=(1, 1))
+    yield one
+    fleet.stop(one)
+
+
+def test_a_joined_table_is_had_in_its_own_formats_alone(limited, token):
+    assert len(rows(limited, token, LIMITED)) == 5
+    stream = {key: LIMITED[key] for key in ("from", "select")}
+    assert ask(limited, token, stream, params="?format=parquet").status == 200
+    problem.check(ask(limited, token, stream, params="?format=csv"), 403)
+    problem.check(curl(f"{limited.url}/api/v1/tables/works/rows.csv?owner.email=x", token), 403)
+    assert ask(limited, token, {**stream, "select": ["project_id"]}, params="?format=csv").status == 200
+
+
+def test_a_joined_table_needs_its_purpose_also_where_an_answer_was_kept(limited, token):
+    definition = {**LIMITED, "select": ["asked.email"]}
+    for _ in range(3):
+        assert ask(limited, token, definition, {"Sluice-Purpose": "audit of projects"}).status == 200
+        problem.check(ask(limited, token, definition), 400)
+
+
+def test_a_joined_table_limits_rows(limited, token):
+    definition = {**LIMITED, "select": ["project_id", "few.email"]}
+    for _ in range(2):
+        problem.check(ask(limited, token, definition), 413)
+        assert len(rows(limited, token, {**definition, "page": {"limit": 3}})) == 3
+    stream = {key: definition[key] for key in ("from", "select")}
+    problem.check(ask(limited, token, stream, params="?format=csv"), 413)
+    assert len(ask(limited, token, {**definition, "validateOnly": True}).json()["sample"]) == 3
