@@ -2,8 +2,8 @@
  * Cursor: where a page of a query ended, as an opaque token that only we can have made.
  *
  * It holds the sort values of the page's last row (as the caller saw them: masked ones are masked), and is signed over
- * these and over `bound`, a text of what it belongs to: the query less its page, the caller's rights and subject. A
- * token that is changed, or used for another query or by somebody else, does not hold.
+ * these and over `bound`, a text of what it belongs to: the query less its page, and the caller's rights. A
+ * token that is changed, or used for another query or by somebody with other rights, does not hold.
  *
  * base64url (RFC 4648 §5, without padding) of, integers little endian:
  *
