@@ -308,6 +308,15 @@ enum mask rights_mask_of(const struct rights *r, const char *column)
 	return MASK_NONE;
 }
 
+int rights_purpose(const struct rights *r, const char *purpose, struct err *e)
+{
+	if (!r->purpose_needed || purpose)
+		return 0;
+	return err_set(e, ERR_BAD_REQUEST,
+		"this table is given for a purpose only: say in the header Sluice-Purpose what the "
+		"data is for");
+}
+
 int rights_format(const struct rights *r, const char *name, struct err *e)
 {
 	struct buf list = { 0 };

@@ -58,6 +58,9 @@ int policy_rights(const struct settings *s, const struct settings_table *t,
 bool rights_column(const struct rights *r, const char *name);
 enum mask rights_mask_of(const struct rights *r, const char *column);
 
+/* ERR_BAD_REQUEST when a purpose is needed, and none was said (NULL). */
+int rights_purpose(const struct rights *r, const char *purpose, struct err *e);
+
 /* ERR_FORBIDDEN with the formats that they may have. name: as struct format_type has it. */
 int rights_format(const struct rights *r, const char *name, struct err *e);
 

@@ -111,12 +111,3 @@ void app_close(struct app *app)
 	settings_free(&app->settings);
 	*app = (struct app){ 0 };
 }
-
-struct source *app_source(struct app *app, const struct settings_table *t, int hangup_fd)
-{
-	const struct settings_database *db = settings_database(&app->settings, t->database);
-	struct source *s = app->sources[db - app->settings.databases];
-
-	s->hangup_fd = hangup_fd;
-	return s;
-}

@@ -44,7 +44,4 @@ int app_check(const struct settings *s, struct err *e);
 int app_open(struct app *app, const char *config, struct err *e);
 void app_close(struct app *app);
 
-/* The session with the table's database; watches hangup_fd until the next call. */
-struct source *app_source(struct app *app, const struct settings_table *t, int hangup_fd);
-
 #endif

@@ -8,7 +8,8 @@
 #include "lib/rows/schema.h"
 #include "lib/source/source.h"
 #include "lib/web/request.h"
-#include "lib/web/table.h"
+#include "lib/export/table.h"
+#include "lib/web/app.h"
 
 /* The schema, in the request's arena. The source stays in its transaction. */
 int describe_query(struct request *rq, struct source *source, const struct compile *c,

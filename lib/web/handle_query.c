@@ -8,7 +8,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/export/lookup.h"
-#include "lib/web/purpose.h"
 #include "lib/web/quality.h"
 #include "lib/web/query_audit.h"
 #include "lib/web/query_ask.h"
@@ -19,13 +18,14 @@
 #include "lib/web/rows_plan.h"
 #include "lib/web/rows_send.h"
 #include "lib/web/schema_match.h"
-#include "lib/web/table.h"
+#include "lib/web/visit.h"
 
 struct asking {
 	struct app *app;
 	struct request *rq;
 	struct response *rs;
 	struct query_ask *ask;
+	struct visitor visitor;
 	struct table table;
 	struct source *source; /* in a transaction; NULL: in none */
 	struct scope scope;    /* of a page, or of what is validated */
@@ -138,7 +138,7 @@ static int find_rights(struct asking *a, struct err *e)
 		return -1;
 	}
 	a->policy_us = clock_monotonic_us() - from_us;
-	if (purpose_check(a->rq, rights->purpose_needed, e) < 0 ||
+	if (rights_purpose(rights, a->rq->audit.purpose, e) < 0 ||
 		rights_format(rights, a->ask->rows.format->name, e) < 0)
 		return -1;
 	if (!a->ask->is_page && !(a->rq->principal.roles & ROLE_EXPORTER))
@@ -240,8 +240,8 @@ static int enter(struct asking *a, struct err *e)
 {
 	const struct query *q = &a->ask->rows.query;
 
-	if (table_enter(a->app, a->rq, a->table.settings, &a->source, &a->table, e) < 0 ||
-		table_reach(a->app, a->rq, &a->source, &a->table, q, a->ask->rows.format->name,
+	if (table_enter(&a->visitor, a->table.settings, &a->source, &a->table, e) < 0 ||
+		table_reach(&a->visitor, &a->source, &a->table, q, a->ask->rows.format->name,
 			&a->scope, &a->compile.where, e) < 0 ||
 		check_rows(a, e) < 0)
 		return -1;
@@ -311,7 +311,7 @@ static int stream(struct asking *a, struct err *e)
 {
 	struct rows_plan *plan = &a->plan;
 
-	if (table_enter(a->app, a->rq, a->table.settings, &a->source, &a->table, e) < 0)
+	if (table_enter(&a->visitor, a->table.settings, &a->source, &a->table, e) < 0)
 		return -1;
 	if (rows_plan(a->app, a->rs, &a->source, &a->table, &a->ask->rows, plan, e) < 0) {
 		a->compile.where = plan->compile.where;
@@ -344,7 +344,9 @@ static int serve(struct asking *a, struct err *e)
 int handle_query(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
 	struct query_ask ask = { .rows.query.limit = -1 };
-	struct asking a = { .app = app, .rq = rq, .rs = rs, .ask = &ask };
+	struct asking a = {
+		.app = app, .rq = rq, .rs = rs, .ask = &ask, .visitor = visit(app, rq)
+	};
 	struct query asked = { 0 };
 	int status = query_ask(app, rq, rs, &ask, e);
 

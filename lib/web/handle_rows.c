@@ -4,21 +4,20 @@
  * In order: read what is asked, look up the table in a new snapshot, plan the page, refuse what is too large; then
  * rows_send notes the export, runs the query, and pumps.
  */
-#include "lib/web/purpose.h"
 #include "lib/web/query_audit.h"
 #include "lib/web/route.h"
 #include "lib/web/rows_plan.h"
 #include "lib/web/rows_send.h"
 #include "lib/web/schema_match.h"
-#include "lib/web/table.h"
+#include "lib/web/visit.h"
 
 static int prepare(struct app *app, struct response *rs, const struct rows_ask *ask,
 	struct source **source, struct table *table, struct rows_plan *plan, struct err *e)
 {
 	struct request *rq = rs->request;
 
-	return table_find(app, rq, source, table, e) < 0 ||
-			       purpose_check(rq, table->rights.purpose_needed, e) < 0 ||
+	return visit_table(app, rq, source, table, e) < 0 ||
+			       rights_purpose(&table->rights, rq->audit.purpose, e) < 0 ||
 			       rows_plan(app, rs, source, table, ask, plan, e) < 0 ||
 			       schema_match_query(app, rs, *source, &plan->compile, e) < 0
 		       ? -1

@@ -8,7 +8,7 @@
 #include "lib/web/route.h"
 #include "lib/web/schema_json.h"
 #include "lib/web/schema_match.h"
-#include "lib/web/table.h"
+#include "lib/web/visit.h"
 
 /* Which formats are told of, and as what options have them. */
 struct written_as {
@@ -116,7 +116,7 @@ static int answer(struct app *app, struct response *rs, const struct written_as 
 	struct schema schema;
 	struct buf b = { 0 };
 
-	if (table_find(app, rq, &source, &t, e) < 0 ||
+	if (visit_table(app, rq, &source, &t, e) < 0 ||
 		describe_table(app, rq, source, &t, request_param(rq, "columns"), &schema, e) < 0 ||
 		table_leave(&source, e) < 0) {
 		table_abandon(&source);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/web/route.h"
-#include "lib/web/table.h"
+#include "lib/web/visit.h"
 
 static void put_string(struct buf *b, const char *s)
 {
@@ -35,13 +35,14 @@ static int put_known_tables(
 	struct app *app, struct request *rq, struct source **at, struct buf *b, struct err *e)
 {
 	const struct settings *s = &app->settings;
+	struct visitor visitor = visit(app, rq);
 	size_t n = 0;
 
 	buf_puts(b, "{\"tables\":[");
 	for (size_t i = 0; i < s->tables_n; i++) {
 		struct table t;
 
-		if (table_enter(app, rq, &s->tables[i], at, &t, e) < 0) {
+		if (table_enter(&visitor, &s->tables[i], at, &t, e) < 0) {
 			if (e->code != ERR_NOT_FOUND && e->code != ERR_FORBIDDEN)
 				return -1;
 			continue;
@@ -76,7 +77,7 @@ int handle_table(struct app *app, struct request *rq, struct response *rs, struc
 	struct buf b = { 0 };
 
 	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0 ||
-		table_find(app, rq, &source, &t, e) < 0 || table_leave(&source, e) < 0) {
+		visit_table(app, rq, &source, &t, e) < 0 || table_leave(&source, e) < 0) {
 		table_abandon(&source);
 		return -1;
 	}

@@ -5,14 +5,14 @@
 #include "lib/web/describe.h"
 #include "lib/web/option_params.h"
 #include "lib/web/route.h"
-#include "lib/web/table.h"
+#include "lib/web/visit.h"
 
 static int describe(struct app *app, struct request *rq, struct schema *schema, struct err *e)
 {
 	struct source *source = NULL;
 	struct table t;
 
-	if (table_find(app, rq, &source, &t, e) == 0 &&
+	if (visit_table(app, rq, &source, &t, e) == 0 &&
 		describe_table(app, rq, source, &t, request_param(rq, "columns"), schema, e) == 0 &&
 		table_leave(&source, e) == 0)
 		return 0;

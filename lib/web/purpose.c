@@ -40,12 +40,3 @@ int purpose_read(struct request *rq, struct err *e)
 	rq->audit.purpose = *text ? text : NULL;
 	return 0;
 }
-
-int purpose_check(const struct request *rq, bool needed, struct err *e)
-{
-	if (!needed || rq->audit.purpose)
-		return 0;
-	return err_set(e, ERR_BAD_REQUEST,
-		"this table is given for a purpose only: say in the header Sluice-Purpose what the "
-		"data is for");
-}

@@ -10,7 +10,4 @@
 /* Fills rq->audit.purpose: NULL where there is no header, or nothing in it. ERR_BAD_REQUEST when it is not of the form. */
 int purpose_read(struct request *rq, struct err *e);
 
-/* ERR_BAD_REQUEST when one is needed (struct rights) and none was given. */
-int purpose_check(const struct request *rq, bool needed, struct err *e);
-
 #endif

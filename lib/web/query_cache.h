@@ -14,7 +14,7 @@
 #include "lib/web/app.h"
 #include "lib/web/query_ask.h"
 #include "lib/web/query_page.h"
-#include "lib/web/table.h"
+#include "lib/export/table.h"
 
 enum { QUERY_CACHE_KEY_TEXT = 65, CATALOG_SEEN_US = 10 * 1000 * 1000 };
 

@@ -20,7 +20,7 @@
 #include "lib/web/app.h"
 #include "lib/web/query_ask.h"
 #include "lib/web/request.h"
-#include "lib/web/table.h"
+#include "lib/export/table.h"
 
 /* The answer as JSON, appended. The source is in a transaction, which afterwards is to be abandoned: a sample that took too long has
  * cost it its session. */

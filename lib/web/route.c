@@ -5,7 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/sink/fcgi.h"
-#include "lib/web/identity.h"
+#include "lib/export/identity.h"
 #include "lib/web/purpose.h"
 #include "lib/web/request_audit.h"
 

@@ -4,6 +4,7 @@
 
 #include "lib/export/lookup.h"
 #include "lib/format/name_list.h"
+#include "lib/web/visit.h"
 
 static int choose_key(const struct catalog_table *t, struct rows_plan *plan, struct err *e)
 {
@@ -143,14 +144,14 @@ static int check_bloom(const struct compiled *c, const char *list, struct err *e
 int rows_plan(struct app *app, struct response *rs, struct source **source, struct table *t,
 	const struct rows_ask *ask, struct rows_plan *plan, struct err *e)
 {
-	struct request *rq = rs->request;
+	struct visitor visitor = visit(app, rs->request);
 
 	*plan = (struct rows_plan){ .query = ask->query };
 	plan->compile = (struct compile){ .scope = &plan->scope,
 		.query = &plan->query,
 		.nested_as_text = ask->options.nested == NESTED_SERVER };
 	if (rights_format(&t->rights, ask->format->name, e) < 0 ||
-		table_reach(app, rq, source, t, &plan->query, ask->format->name, &plan->scope,
+		table_reach(&visitor, source, t, &plan->query, ask->format->name, &plan->scope,
 			&plan->compile.where, e) < 0 ||
 		compile_query(&plan->compile, &plan->compiled, e) < 0 ||
 		check_bloom(&plan->compiled, ask->options.bloom, e) < 0 ||

@@ -10,7 +10,7 @@
 #include "lib/web/app.h"
 #include "lib/web/response.h"
 #include "lib/web/rows_ask.h"
-#include "lib/web/table.h"
+#include "lib/export/table.h"
 
 struct rows_plan {
 	struct scope scope;

@@ -12,7 +12,7 @@
 #include "lib/web/page_link.h"
 #include "lib/web/schema_json.h"
 #include "lib/web/schema_match.h"
-#include "lib/web/table.h"
+#include "lib/export/table.h"
 
 /* Apache takes no longer header line (8,190 bytes) from a FastCGI program. */
 enum { LINK_MAX = 8000 };

@@ -6,8 +6,8 @@
  * connection itself never stands in for one that the token should name: a token that names none, or one that the
  * connection may not take, is refused.
  */
-#ifndef SLUICE_WEB_IDENTITY_H
-#define SLUICE_WEB_IDENTITY_H
+#ifndef SLUICE_EXPORT_IDENTITY_H
+#define SLUICE_EXPORT_IDENTITY_H
 
 #include "lib/access/principal.h"
 #include "lib/base/settings.h"

@@ -1,4 +1,4 @@
-#include "lib/web/identity.h"
+#include "lib/export/identity.h"
 
 #include <string.h>
 #include <strings.h>
