@@ -14,7 +14,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
-#include "lib/format/zone.h"
+#include "lib/base/zone.h"
 
 /* Which options a format takes. */
 enum format_family {

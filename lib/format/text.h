@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/format/zone.h"
+#include "lib/base/zone.h"
 #include "lib/rows/batch.h"
 #include "lib/rows/schema.h"
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "lib/format/zone.h"
+#include "lib/base/zone.h"
 #include "lib/rows/fingerprint.h"
 #include "tests/unit/row_formats.h"
 

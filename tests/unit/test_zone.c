@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/format/zone.h"
+#include "lib/base/zone.h"
 
 static struct zone *must_open(const char *name)
 {

@@ -6,8 +6,8 @@
  * offset up to 23:59 ("+05:30", "+0530", "+05"). glibc knows one zone a process, so at most one
  * may be open at a time (assert); nothing else in a worker asks for local time.
  */
-#ifndef SLUICE_FORMAT_ZONE_H
-#define SLUICE_FORMAT_ZONE_H
+#ifndef SLUICE_BASE_ZONE_H
+#define SLUICE_BASE_ZONE_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "lib/format/zone.h"
+#include "lib/base/zone.h"
 
 #include <assert.h>
 #include <ctype.h>
