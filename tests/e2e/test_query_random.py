@@ -347,7 +347,7 @@ def read(text, kind):
     if kind in ("int", "numeric"):
         return decimal.Decimal(text)
     if kind == "float":
-        return float(text)
+        return float(text) + 0.0  # -0 equals 0: which of them is the greatest is the plan's choice
     if kind == "bool":
         return text == "true"
     if kind == "jsonb":
@@ -361,7 +361,7 @@ def got_value(value, kind):
     if kind == "jsonb":
         return json.dumps(value, sort_keys=True, default=float)
     if kind == "float":
-        return value if value is None else float(value)
+        return value if value is None else float(value) + 0.0
     if kind in ("int", "numeric") and value is not None:
         assert not isinstance(value, (bool, str))
         return decimal.Decimal(value)
