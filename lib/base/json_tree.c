@@ -418,7 +418,7 @@ const struct json_node *json_tree_member(const struct json_node *object, const c
 	return NULL;
 }
 
-const char *json_tree_kind_name(enum json_kind kind)
+const char *json_tree_kind_name(enum json_node_kind kind)
 {
 	static const char *const names[] = { "null", "true or false", "a number", "a string",
 		"an array", "an object" };

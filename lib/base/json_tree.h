@@ -13,7 +13,7 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 
-enum json_kind {
+enum json_node_kind {
 	JSON_KIND_NULL,
 	JSON_KIND_BOOL,
 	JSON_KIND_NUMBER,
@@ -23,7 +23,7 @@ enum json_kind {
 };
 
 struct json_node {
-	enum json_kind kind;
+	enum json_node_kind kind;
 	const char *name; /* of a member, decoded; else NULL */
 	const char *text; /* a string decoded, a number's digits, "true" or "false"; else NULL */
 	const char *from; /* the source, of source_len bytes; borrowed */
@@ -52,6 +52,6 @@ const char *json_tree_pointer(struct arena *a, const struct json_node *node);
 const struct json_node *json_tree_member(const struct json_node *object, const char *name);
 
 /* "a string", "an object" … for messages. */
-const char *json_tree_kind_name(enum json_kind kind);
+const char *json_tree_kind_name(enum json_node_kind kind);
 
 #endif
