@@ -111,6 +111,11 @@ static const struct conf_key keys[] = {
 	{ "audit", "required", CONF_TEXT, 0, TOP(audit_required), "no", "no,required", 0,
 		"required: rows are refused while nobody can write down who takes them" },
 
+	{ "jobs", "keep", CONF_DURATION, 0, TOP(jobs_keep_us), "30d", NULL, SECOND,
+		"how long an export's files are kept" },
+	{ "jobs", "lease", CONF_DURATION, 0, TOP(jobs_lease_us), "30s", NULL, SECOND,
+		"how long a worker may be silent before its job is given to another" },
+
 	{ "worker", "max_requests", CONF_INTEGER, 0, TOP(worker_max_requests), "10000", NULL, 0,
 		"requests after which a process leaves and another is started; 0: never" },
 	{ "worker", "stop_timeout", CONF_DURATION, 0, TOP(worker_stop_us), "1h", NULL, 0,

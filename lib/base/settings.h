@@ -119,6 +119,10 @@ struct settings {
 	/* audit */
 	const char *audit_required; /* "no" or "required" */
 
+	/* jobs */
+	int64_t jobs_keep_us;  /* files of an export */
+	int64_t jobs_lease_us; /* of a worker that is silent */
+
 	/* worker */
 	int64_t worker_max_requests; /* leave after so many; 0: never */
 	int64_t worker_stop_us;      /* SIGTERM: a busy worker may finish for this long */
