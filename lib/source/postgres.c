@@ -144,9 +144,14 @@ static int begin_transaction(struct postgres *pg, const char *tag, struct err *e
 
 	if (timeout_ms > INT32_MAX) /* the most that the server takes: 24 days */
 		timeout_ms = INT32_MAX;
+	/* "00000003-0000001B-1" */
+	assert(!pg->base.snapshot ||
+		pg->base.snapshot[strspn(pg->base.snapshot, "0123456789ABCDEF-")] == '\0');
 	assert(!tag || tag[strspn(tag, "0123456789abcdefghijklmnopqrstuvwxyz-")] == '\0');
+	buf_puts(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;");
+	if (pg->base.snapshot)
+		buf_printf(&sql, "SET TRANSACTION SNAPSHOT '%s';", pg->base.snapshot);
 	buf_printf(&sql,
-		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
 		"SET LOCAL application_name = 'sluice%s%s';"
 		"SET LOCAL statement_timeout = %lld;"
 		"SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC';"
@@ -246,6 +251,24 @@ static int next(struct source *s, struct batch *b, struct err *e)
 	return r < 0 ? failed(pg, e) : b->rows > 0;
 }
 
+static int share(struct source *s, struct arena *a, const char **snapshot, struct err *e)
+{
+	struct postgres *pg = (struct postgres *)s;
+	PGresult *r;
+
+	*snapshot = NULL;
+	if (!PQsendQuery(pg->conn, "SELECT pg_export_snapshot()"))
+		return postgres_error(pg, NULL, e);
+	while (postgres_result(pg, &r, e) == 0 && r) {
+		if (PQresultStatus(r) == PGRES_TUPLES_OK)
+			*snapshot = arena_strdup(a, PQgetvalue(r, 0, 0));
+		else
+			postgres_error(pg, r, e);
+		PQclear(r);
+	}
+	return *snapshot ? 0 : failed(pg, e);
+}
+
 static int end(struct source *s, struct err *e)
 {
 	struct postgres *pg = (struct postgres *)s;
@@ -267,7 +290,7 @@ static void close_source(struct source *s)
 
 struct source *postgres_new(const struct settings_database *db)
 {
-	static const struct source_ops ops = { begin, open_result, next, end, cancel,
+	static const struct source_ops ops = { begin, open_result, next, end, share, cancel,
 		close_source };
 	struct postgres *pg = mem_zero(1, sizeof *pg);
 

@@ -6,6 +6,7 @@
  *	open    runs a statement; *schema is the source's until the next open or close
  *	next    fills the batch (reset by it) and returns 1, or 0 at the end of the rows; a batch may be
  *	        short when the database is slow, so that first rows travel early, never empty
+ *	share   between begin and end: lets other sessions read under the same snapshot
  *	end     ends the transaction; to be called after the last next returned 0
  *	cancel  asks the database to stop what runs, and drops the connection; safe at any time
  *	close   frees the source
@@ -29,6 +30,7 @@ struct source_ops {
 		struct source *, const struct statement *, const struct schema **, struct err *);
 	int (*next)(struct source *, struct batch *, struct err *);
 	int (*end)(struct source *, struct err *);
+	int (*share)(struct source *, struct arena *, const char **, struct err *);
 	void (*cancel)(struct source *);
 	void (*close)(struct source *);
 };
@@ -36,6 +38,8 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	int hangup_fd; /* -1: nobody to watch */
+	const char *
+		snapshot; /* what begin is to read under, as source_share told it of another session; NULL: a new one */
 };
 
 /* A session is opened (connected) at its first begin. `db` must outlive the source. */
@@ -61,6 +65,14 @@ static inline int source_next(struct source *s, struct batch *b, struct err *e)
 static inline int source_end(struct source *s, struct err *e)
 {
 	return s->ops->end(s, e);
+}
+
+/* The name of the transaction's snapshot, in the arena, under which other sessions can read the same rows for as long as this transaction
+ * lasts (https://www.postgresql.org/docs/15/functions-admin.html, "Snapshot Synchronization Functions"). */
+static inline int source_share(
+	struct source *s, struct arena *a, const char **snapshot, struct err *e)
+{
+	return s->ops->share(s, a, snapshot, e);
 }
 
 static inline void source_cancel(struct source *s)
