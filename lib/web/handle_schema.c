@@ -6,7 +6,7 @@
 #include "lib/web/describe.h"
 #include "lib/web/option_params.h"
 #include "lib/web/route.h"
-#include "lib/web/schema_json.h"
+#include "lib/export/schema_json.h"
 #include "lib/web/schema_match.h"
 #include "lib/web/visit.h"
 

@@ -7,7 +7,7 @@
 #include "lib/format/text.h"
 #include "lib/sink/digest.h"
 #include "lib/sink/memory.h"
-#include "lib/web/schema_json.h"
+#include "lib/export/schema_json.h"
 
 /* One page in the making. */
 struct run {

@@ -4,8 +4,8 @@
 
 #include "lib/export/lookup.h"
 #include "lib/sink/memory.h"
-#include "lib/web/describe.h"
-#include "lib/web/schema_json.h"
+#include "lib/export/describe.h"
+#include "lib/export/schema_json.h"
 
 enum {
 	SAMPLE_ROWS = 10,
@@ -346,8 +346,7 @@ int query_validate(struct app *app, struct request *rq, struct source *source,
 	};
 	int status = -1;
 
-	if (compile_query(c, &v.compiled, e) == 0 &&
-		describe_query(rq, source, c, &v.schema, e) == 0 &&
+	if (compile_query(c, &v.compiled, e) == 0 && describe_query(source, c, &v.schema, e) == 0 &&
 		lookup_plan(source, c->scope, &v.compiled.statement, &v.plan, e) == 0 &&
 		plan_count(&v, e) == 0)
 		status = sample(&v, e);

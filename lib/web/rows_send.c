@@ -10,7 +10,7 @@
 #include "lib/sink/file.h"
 #include "lib/sink/spill.h"
 #include "lib/web/page_link.h"
-#include "lib/web/schema_json.h"
+#include "lib/export/schema_json.h"
 #include "lib/web/schema_match.h"
 #include "lib/export/table.h"
 

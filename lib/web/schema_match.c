@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "lib/base/log.h"
-#include "lib/web/describe.h"
-#include "lib/web/schema_json.h"
+#include "lib/export/describe.h"
+#include "lib/export/schema_json.h"
 
 static void keep(
 	struct app *app, struct response *rs, const struct schema *schema, const char *text)
@@ -150,7 +150,7 @@ int schema_match_query(struct app *app, struct response *rs, struct source *sour
 
 	if (!request_is_head(rq) && !request_env(rq, "HTTP_IF_SCHEMA_MATCH"))
 		return 0;
-	if (describe_query(rq, source, c, &schema, e) < 0 || schema_match(app, rs, &schema, e) < 0)
+	if (describe_query(source, c, &schema, e) < 0 || schema_match(app, rs, &schema, e) < 0)
 		return -1;
 	return request_is_head(rq) ? schema_announce(app, rs, &schema, text, e) : 0;
 }

@@ -1,8 +1,8 @@
 /*
  * Schemas in the API: columns as JSON objects, and what a format does to them.
  */
-#ifndef SLUICE_WEB_SCHEMA_JSON_H
-#define SLUICE_WEB_SCHEMA_JSON_H
+#ifndef SLUICE_EXPORT_SCHEMA_JSON_H
+#define SLUICE_EXPORT_SCHEMA_JSON_H
 
 #include "lib/base/mem.h"
 #include "lib/format/format.h"

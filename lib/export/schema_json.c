@@ -1,4 +1,4 @@
-#include "lib/web/schema_json.h"
+#include "lib/export/schema_json.h"
 
 #include <string.h>
 
