@@ -42,6 +42,15 @@ def test_get_with_a_parameter_or_a_body(site, token):
     problem.check(curl(site.url + PATH, token), 400)
 
 
+def test_a_body_that_is_too_large_is_a_problem(site, token):
+    """Said by Sluice, not by the web server in front of it."""
+    text, most = json.dumps(EXAMPLE).encode(), 1024 * 1024
+    assert ask(site, token, text + b" " * (most - len(text))).status == 200
+    for longer in (1, most // 2):
+        said = problem.check(ask(site, token, text + b" " * (most - len(text) + longer)), 413, PATH)
+        assert f"{most} bytes" in said["detail"]
+
+
 def test_a_stream_by_accept_and_by_format(site, token):
     want = [[str(value) for value in row.values()] for row in rows(site, token, EXAMPLE)]
     for answer in (ask(site, token, EXAMPLE, {"Accept": "text/csv"}), ask(site, token, EXAMPLE, params="?format=csv")):
