@@ -199,7 +199,8 @@ static int enter(struct app *app, const struct route *r, struct request *rq, str
 	rq->audit.definition = request_audit_params(rq, NULL, NULL);
 	if (check_role(r, &rq->principal, e) < 0 || purpose_read(rq, e) < 0)
 		return -1;
-	return r->flags & ROUTE_DATA && !request_is_head(rq) ? audit_ready(app->audit, e) : 0;
+	/* A HEAD has no rows, but tells of them: that there are some, or how many. */
+	return r->flags & ROUTE_DATA ? audit_ready(app->audit, e) : 0;
 }
 
 static int serve(struct app *app, struct request *rq, struct response *rs, struct err *e)

@@ -480,13 +480,18 @@ def test_required_and_not_possible(make_deaf, caller, postgres):
     for path in ("/api/v1/tables/users/rows.csv", "/export/users?page=1&total_pages=50"):
         said = problem.check(curl(site.url + path, token), 503)
         assert "audited" in said["detail"]
-    assert curl(f"{site.url}/api/v1/tables/users/schema", token).status == 200  # no rows
-    assert curl(rows_url(site, "users"), token, method="HEAD").status == 200
-    process.wait_until(lambda: len(warned(site, "error")) == 4, "an error for each", 5)
+    definition = urllib.parse.quote('{"from": "users", "page": {"limit": 1}}')
+    heads = {f"{site.url}/api/v1/query?q={definition}", rows_url(site, "users", limit=1), rows_url(site, "users", "csv", user_id="gt.5")}
+    for url in heads:  # which tell something of rows too
+        assert curl(url, token, method="HEAD").status == 503
+    assert curl(f"{site.url}/api/v1/tables/users/schema", token).status == 200  # nothing of rows
+    process.wait_until(lambda: len(warned(site, "error")) == 6, "an error for each", 5)
     postgres.execute("GRANT INSERT ON sluice.audit TO sluice", dbname=DATABASE)
     answer = curl(rows_url(site, "users", limit=4), token)
     assert (answer.exit, answer.status) == (0, 200)
     assert the_line(postgres, f"subject = '{subject}'", DATABASE)["rows"] == 4
+    for url in heads:
+        assert curl(url, token, method="HEAD").status == 200
 
 
 def test_its_database_is_down(make_site, spare_postgres, token):
