@@ -21,6 +21,7 @@ enum err_code {
 	ERR_GONE,           /* 410 was there, and is no longer */
 	ERR_PRECONDITION,   /* 412 not as the caller expects it */
 	ERR_TOO_LARGE,      /* 413 larger than a limit */
+	ERR_RANGE,          /* 416 not within the file */
 	ERR_UNPROCESSABLE,  /* 422 well-formed but not doable */
 	ERR_RATE,           /* 429 */
 	ERR_INTERNAL,       /* 500 our fault */

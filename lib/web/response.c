@@ -105,7 +105,8 @@ void response_member(struct response *rs, const char *name, const char *json)
 static void keep_request_headers(struct response *rs)
 {
 	static const char *const kept[] = { "Sluice-Export-Id:", "RateLimit", "X-RateLimit",
-		"Allow:", "WWW-Authenticate:", "Retry-After:" };
+		"Allow:", "WWW-Authenticate:", "Retry-After:", "Content-Range: bytes */",
+		"Referrer-Policy:" };
 	struct buf head = { 0 };
 
 	for (size_t at = 0; at < rs->head.len;) {

@@ -9,6 +9,7 @@
 #include "lib/sink/digest.h"
 #include "lib/sink/file.h"
 #include "lib/sink/spill.h"
+#include "lib/web/front.h"
 #include "lib/web/page_link.h"
 #include "lib/export/schema_json.h"
 #include "lib/web/schema_match.h"
@@ -91,20 +92,6 @@ static int put_headers(struct response *rs, const struct rows_ask *ask,
 	put_vary(rs, ask);
 	put_count(rs, ask, plan);
 	return put_page_headers(rs, ask, plan, e);
-}
-
-/* Where a broken transfer cannot be seen the body must be whole before its length is said: behind mod_fcgid, and in
- * HTTP/1.0, where a body without a length ends when the connection does (proxies speak it too: nginx to its
- * upstreams, unless it is told otherwise). */
-static bool must_spool(const struct request *rq)
-{
-	const char *protocol = request_env(rq, "SERVER_PROTOCOL");
-	const char *front = request_env(rq, "SLUICE_FRONT");
-
-	if (!front)
-		front = getenv("SLUICE_FRONT");
-	return (front && !strcmp(front, "mod_fcgid")) ||
-	       (protocol && !strcmp(protocol, "HTTP/1.0"));
 }
 
 struct transfer {
@@ -229,7 +216,7 @@ static int run(struct transfer *t, const struct rows_plan *plan, struct err *e)
 	}
 	t->pump.schema = &schema;
 	t->pump.hangup_fd = rq->fcgi->ipcFd;
-	return must_spool(rq) ? spool(t, e) : stream(t, e);
+	return front_needs_length(rq) ? spool(t, e) : stream(t, e);
 }
 
 static int note_begin(struct transfer *t, struct err *e)
