@@ -13,6 +13,7 @@ static const struct err_info infos[ERR_CODES_N] = {
 	[ERR_NOT_FOUND] = { 404, "not-found", "Not found", LOG_REQUEST, false },
 	[ERR_METHOD] = { 405, "method-not-allowed", "Method not allowed", LOG_REQUEST, false },
 	[ERR_NOT_ACCEPTABLE] = { 406, "not-acceptable", "Not acceptable", LOG_REQUEST, false },
+	[ERR_CONFLICT] = { 409, "conflict", "Not in a state for this", LOG_REQUEST, false },
 	[ERR_GONE] = { 410, "gone", "No longer there", LOG_REQUEST, false },
 	[ERR_PRECONDITION] = { 412, "precondition-failed", "Precondition failed", LOG_REQUEST,
 		false },

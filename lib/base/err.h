@@ -18,6 +18,7 @@ enum err_code {
 	ERR_NOT_FOUND,      /* 404 unknown, or not visible to the caller */
 	ERR_METHOD,         /* 405 */
 	ERR_NOT_ACCEPTABLE, /* 406 */
+	ERR_CONFLICT,       /* 409 not in the state that this takes */
 	ERR_GONE,           /* 410 was there, and is no longer */
 	ERR_PRECONDITION,   /* 412 not as the caller expects it */
 	ERR_TOO_LARGE,      /* 413 larger than a limit */

@@ -1,5 +1,6 @@
 #include "lib/base/random.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <stdio.h>
@@ -38,4 +39,15 @@ void random_uuid7(char out[UUID_TEXT])
 		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		b[15]);
+}
+
+bool uuid_valid(const char *text)
+{
+	if (strlen(text) != UUID_TEXT - 1)
+		return false;
+	for (size_t i = 0; text[i]; i++)
+		if (i == 8 || i == 13 || i == 18 || i == 23 ? text[i] != '-'
+							    : !isxdigit((unsigned char)text[i]))
+			return false;
+	return true;
 }

@@ -4,6 +4,7 @@
 #ifndef SLUICE_BASE_RANDOM_H
 #define SLUICE_BASE_RANDOM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,5 +15,8 @@ void random_bytes(void *out, size_t len);
  * and a NUL. */
 enum { UUID_TEXT = 37 };
 void random_uuid7(char out[UUID_TEXT]);
+
+/* Whether the text is a UUID, of any version and in any case. */
+bool uuid_valid(const char *text);
 
 #endif

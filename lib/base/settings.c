@@ -83,6 +83,8 @@ static const struct conf_key keys[] = {
 		"largest table that a query may read whole; 0: any" },
 	{ "limits", "query_time", CONF_DURATION, 0, TOP(limits_query_time_us), "5min", NULL, SECOND,
 		"most time that a query's statement may take" },
+	{ "limits", "jobs", CONF_INTEGER, 0, TOP(limits_jobs), "10", NULL, 1,
+		"most exports of a tenant that run at once as jobs; more wait their turn" },
 
 	{ "cache", "redis", CONF_TEXT, CONF_SECRET, TOP(cache_redis), "", NULL, 0,
 		"where answers to queries are kept: redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:/path; "

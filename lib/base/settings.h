@@ -99,6 +99,7 @@ struct settings {
 	int64_t limits_query_cost;    /* of a plan, in the planner's unit; 0: any */
 	int64_t limits_query_scan;    /* bytes of a table read whole; 0: any */
 	int64_t limits_query_time_us; /* of a statement */
+	int64_t limits_jobs;          /* of a tenant that run at once */
 
 	/* cache: of answers to queries */
 	const char *cache_redis; /* redis:// URL or unix:/path; "": the metadata database; secret */

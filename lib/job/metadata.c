@@ -17,15 +17,16 @@ enum {
 	ANSWER_MS = 15000,
 	LOST_MS = 10000,
 	PARAMS_MAX = 8,
-	PREPARED_MAX = 32 /* statements; more than there are */
+	PREPARED_MAX = 64 /* statements; more than there are */
 };
 
 struct metadata {
 	const struct settings_database *db;
-	PGconn *conn;    /* NULL: not connected */
-	int64_t lost_us; /* monotonic, when connecting failed; 0: it did not */
-	int limit_ms;    /* of a call; 0: connecting and each answer have limits of their own */
-	int64_t end_us;  /* monotonic, when the call at hand must end, where limit_ms is set */
+	PGconn *conn;        /* NULL: not connected */
+	int64_t lost_us;     /* monotonic, when connecting failed; 0: it did not */
+	const char *channel; /* NULL: none */
+	int limit_ms;        /* of a call; 0: connecting and each answer have limits of their own */
+	int64_t end_us;      /* monotonic, when the call at hand must end, where limit_ms is set */
 	char *prepared[PREPARED_MAX]; /* texts of the session's statements s0, s1 … */
 	size_t prepared_n;
 };
@@ -153,9 +154,11 @@ static PGresult *set_up(struct metadata *m)
 	buf_printf(&sql,
 		"SET statement_timeout = %d; SET synchronous_commit = off;"
 		" SET default_transaction_isolation = 'read committed';"
+		" %s%s%s"
 		" SELECT lossy FROM sluice.outcomes WHERE false AND EXISTS"
-		" (SELECT FROM sluice.schemas, sluice.audit, sluice.cache)",
-		m->limit_ms ? m->limit_ms : STATEMENT_MS);
+		" (SELECT FROM sluice.schemas, sluice.audit, sluice.cache, sluice.job_files)",
+		m->limit_ms ? m->limit_ms : STATEMENT_MS, m->channel ? "LISTEN " : "",
+		m->channel ? m->channel : "", m->channel ? ";" : "");
 	PGresult *r = PQsendQuery(m->conn, buf_str(&sql)) ? answer(m) : NULL;
 
 	buf_free(&sql);
@@ -253,6 +256,49 @@ static PGresult *run(struct metadata *m, const char *sql, const char *const *par
 			return NULL;
 		*e = (struct err){ 0 };
 	}
+}
+
+void metadata_listen(struct metadata *m, const char *channel)
+{
+	assert(!m->conn);
+	m->channel = channel;
+}
+
+/* What has come so far. */
+static int hand_over(struct metadata *m, metadata_told *take, void *to)
+{
+	PGnotify *told;
+	int n = 0;
+
+	while ((told = PQnotifies(m->conn))) {
+		take(to, told->extra);
+		PQfreemem(told);
+		n++;
+	}
+	return n > 0;
+}
+
+void metadata_hear(struct metadata *m, metadata_told *take, void *to)
+{
+	if (m->conn && PQconsumeInput(m->conn))
+		hand_over(m, take, to);
+}
+
+int metadata_wait(struct metadata *m, int timeout_ms, metadata_told *take, void *to, struct err *e)
+{
+	if (!m->conn || PQstatus(m->conn) != CONNECTION_OK) {
+		m->end_us = clock_monotonic_us() + (int64_t)m->limit_ms * 1000;
+		return connect_store(m, e) < 0 ? -1 : 1;
+	}
+	struct pollfd fd = { PQsocket(m->conn), POLLIN, 0 };
+
+	/* What came with an answer is with libpq, and the socket silent. */
+	if (!PQconsumeInput(m->conn) || hand_over(m, take, to))
+		return 1;
+	/* Not wait_fd, which waits through signals: an idle worker that is told to stop does so. */
+	if (poll(&fd, 1, timeout_ms) <= 0)
+		return 0;
+	return !PQconsumeInput(m->conn) || hand_over(m, take, to);
 }
 
 struct pg_result *metadata_run(

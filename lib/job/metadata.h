@@ -32,6 +32,16 @@ enum { METADATA_TEXT = -1 };
 struct pg_result *metadata_run_bytes(struct metadata *m, const char *sql, const char *const *params,
 	const int *lens, int n, struct err *e);
 
+/* From now on each session listens to the channel, whose name is a word that lives as long. To be called before the first of
+ * the above. */
+void metadata_listen(struct metadata *m, const char *channel);
+
+/* Hand what was told on the channel to `take`, and wait for it no longer than so long, or until a signal comes. 1: something
+ * was told, or may have been missed, because the connection is new; 0: nothing; -1: ERR_UNAVAILABLE. */
+typedef void metadata_told(void *to, const char *payload);
+void metadata_hear(struct metadata *m, metadata_told *take, void *to); /* without waiting */
+int metadata_wait(struct metadata *m, int timeout_ms, metadata_told *take, void *to, struct err *e);
+
 /* End the session, and with it every lock it holds. */
 void metadata_disconnect(struct metadata *m);
 

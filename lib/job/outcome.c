@@ -7,6 +7,7 @@
 
 #include "lib/base/random.h"
 #include "lib/job/metadata.h"
+#include "lib/job/problem.h"
 
 enum {
 	PURGE_EVERY = 256 /* exports between two purges of what has expired, by one process */
@@ -69,18 +70,6 @@ int outcome_begin(struct outcome_store *o, const struct outcome_begin *b, struct
 	return r ? 0 : -1;
 }
 
-/* What a problem would have said, less what belongs to one answer. */
-static void error_json(struct buf *b, const struct err *e)
-{
-	const struct err_info *info = err_info(e->code);
-
-	buf_printf(b,
-		"{\"type\":\"urn:sluice:problem:%s\",\"title\":\"%s\",\"status\":%d,\"detail\":",
-		info->name, info->title, info->status);
-	buf_put_json(b, e->text, strlen(e->text));
-	buf_putc(b, '}');
-}
-
 /* Only once the end is committed: the lock is let go of at once, and a reader must not find it free beside a row that
  * still says running. */
 static void unlock(struct outcome_store *o)
@@ -108,7 +97,7 @@ int outcome_end(struct outcome_store *o, const struct outcome_end *end, struct e
 	snprintf(rows, sizeof rows, "%llu", (unsigned long long)end->rows);
 	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)end->bytes);
 	if (end->err)
-		error_json(&problem, end->err);
+		problem_put(&problem, end->err);
 	const char *params[] = { end->id, end->err ? "failed" : "succeeded", rows, bytes,
 		end->sha256, end->err ? buf_str(&problem) : NULL, end->fingerprint, end->lossy };
 	PGresult *r = metadata_run(o->metadata, sql, params, 8, e);

@@ -116,6 +116,7 @@ static void test_defaults(void **state)
 	assert_int_equal(s.limits_window_us, 60000000);
 	assert_int_equal(s.limits_page_rows, 100000);
 	assert_int_equal(s.limits_query_time_us, 300000000);
+	assert_int_equal(s.limits_jobs, 10);
 	assert_int_equal(s.cache_keep_us, 600000000);
 	assert_string_equal(s.state_dir, "/run/sluice");
 	assert_string_equal(s.stage_dir, "/var/lib/sluice/stage");

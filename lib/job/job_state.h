@@ -1,0 +1,29 @@
+/*
+ * The states of a job (etc/schema/0005_jobs.sql). A change that is none of these is refused by the database, whoever makes it:
+ *
+ *	queued     to running, canceled, expired
+ *	running    to succeeded, failed, canceled; or to queued: it is tried again
+ *	succeeded  to expired
+ *
+ * A running job whose lease has passed is shown as queued, since it waits for another worker.
+ */
+#ifndef SLUICE_JOB_JOB_STATE_H
+#define SLUICE_JOB_JOB_STATE_H
+
+enum job_state {
+	JOB_QUEUED,
+	JOB_RUNNING,
+	JOB_SUCCEEDED,
+	JOB_FAILED,
+	JOB_CANCELED,
+	JOB_EXPIRED,
+	JOB_STATES_N
+};
+
+/* As in the API and the database. */
+const char *job_state_name(enum job_state s);
+
+/* JOB_STATES_N: there is none of that name. */
+enum job_state job_state_read(const char *name);
+
+#endif

@@ -1,0 +1,235 @@
+#include "lib/job/job_store.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/base64url.h"
+#include "lib/job/metadata.h"
+
+enum {
+	KEY_MAX = 255, /* bytes; 0005_jobs.sql has it too */
+	TOKEN_DIGITS_MAX =
+		16 /* microseconds since 1970, exact as a double (2^53) until the year 2255 */
+};
+
+#define SAME_WITHIN "1 hour"
+
+/* ---- made */
+
+static int check_key(const char *key, struct err *e)
+{
+	size_t len = key ? strlen(key) : 1;
+
+	if (len >= 1 && len <= KEY_MAX)
+		return 0;
+	return err_set(e, ERR_BAD_REQUEST, "Idempotency-Key must have 1 to %d bytes", KEY_MAX);
+}
+
+static int made(const char *what, struct err *e)
+{
+	if (!strcmp(what, "made"))
+		return 1;
+	if (!strcmp(what, "found"))
+		return 0;
+	if (!strcmp(what, "other"))
+		return err_set(e, ERR_UNPROCESSABLE,
+			"the Idempotency-Key was used before, for another request");
+	return err_set(e, ERR_CONFLICT,
+		"another request for an export is still being answered; try again");
+}
+
+int job_create(struct metadata *m, const struct job_wanted *w, char id[UUID_TEXT], struct err *e)
+{
+	static const char sql[] =
+		"SELECT what, job FROM sluice.job_create($1::uuid, $2, $3, $4::jsonb, $5::jsonb,"
+		" decode($6, 'hex'), $7, $8::boolean, $9::bigint,"
+		" $10::bigint * interval '1 second', interval '" SAME_WITHIN "')";
+	char estimate[24], keep[24];
+
+	if (check_key(w->key, e) < 0)
+		return -1;
+	random_uuid7(id);
+	snprintf(estimate, sizeof estimate, "%lld", (long long)w->estimated_rows);
+	snprintf(keep, sizeof keep, "%lld", (long long)w->keep_s);
+	const char *params[] = { id, w->subject, w->tenant, w->principal, w->request, w->payload,
+		w->key, w->is_direct ? "t" : "f", w->estimated_rows < 0 ? NULL : estimate, keep };
+	PGresult *r = metadata_run(m, sql, params, 10, e);
+
+	if (!r)
+		return -1;
+	int status = made(PQgetvalue(r, 0, 0), e);
+
+	if (status >= 0)
+		snprintf(id, UUID_TEXT, "%s", PQgetvalue(r, 0, 1));
+	PQclear(r);
+	return status;
+}
+
+/* ---- shown */
+
+#define SHOWN "CASE WHEN state = 'running' AND lease_until <= now() THEN 'queued' ELSE state END"
+
+/* Of the attempt at hand as far as it was told, or of the last. */
+#define SECONDS "extract(epoch FROM coalesce(ended, beat) - claimed)"
+
+#define JOB_JSON                                                                                   \
+	"json_build_object('id', id, 'state', shown, 'subject', subject, 'request', request,"      \
+	" 'createdAt', created, 'startedAt', started, 'endedAt', ended, 'expiresAt', expires,"     \
+	" 'nextAttemptAt',"                                                                        \
+	"  CASE WHEN state = 'queued' AND attempts > 0 AND available > now() THEN available END,"  \
+	" 'progress', json_build_object('rows', rows, 'estimatedRows', estimated_rows,"            \
+	"  'bytes', bytes, 'percent', CASE WHEN state = 'succeeded' THEN 100"                      \
+	"   WHEN estimated_rows > 0 AND started IS NOT NULL AND state <> 'expired'"                \
+	"   THEN least(99, rows::numeric * 100 / estimated_rows)::int END,"                        \
+	"  'rowsPerSecond', CASE WHEN rows > 0 AND shown IN ('running', 'succeeded')"              \
+	"   AND " SECONDS " > 0 THEN (rows / " SECONDS ")::bigint END,"                            \
+	"  'etaSeconds', CASE WHEN rows > 0 AND shown = 'running' AND estimated_rows >= rows"      \
+	"   AND " SECONDS " > 0 THEN ceil((estimated_rows - rows) / rows::numeric * " SECONDS      \
+	")::bigint END),"                                                                          \
+	" 'attempts', attempts, 'cancelRequested', cancel_requested, 'error', error,"              \
+	" 'files', (SELECT coalesce(json_agg(json_build_object('n', n, 'name', name,"              \
+	"  'media', media, 'bytes', f.bytes, 'sha256', sha256) ORDER BY n), '[]')"                 \
+	"  FROM sluice.job_files f WHERE job = j.id AND state = 'succeeded'),"                     \
+	" 'schema', schema_fingerprint, 'lossy', lossy, 'notes', notes)::text"
+
+static int not_found(struct err *e)
+{
+	return err_set(e, ERR_NOT_FOUND, "there is no export by that id, or it is no longer kept");
+}
+
+int job_read(struct metadata *m, const char *id, const char *subject, struct buf *json,
+	enum job_state *state, struct err *e)
+{
+	static const char sql[] = "SELECT " JOB_JSON ", shown FROM (SELECT *, " SHOWN " AS shown"
+				  "  FROM sluice.jobs WHERE id = $1::uuid AND deleted IS NULL"
+				  "  AND ($2::text IS NULL OR subject = $2)) j";
+	const char *params[] = { id, subject };
+	PGresult *r = metadata_run(m, sql, params, 2, e);
+
+	if (!r)
+		return -1;
+	bool found = PQntuples(r) == 1;
+
+	if (found) {
+		buf_puts(json, PQgetvalue(r, 0, 0));
+		*state = job_state_read(PQgetvalue(r, 0, 1));
+	}
+	PQclear(r);
+	return found ? 0 : not_found(e);
+}
+
+/* ---- listed; a page token is base64url of "MICROSECONDS:ID", when and as what the page's last job was made */
+
+struct place {
+	char us[TOKEN_DIGITS_MAX + 1];
+	char id[UUID_TEXT];
+};
+
+static int read_token(const char *token, struct place *p, struct err *e)
+{
+	struct buf b = { 0 };
+	int status = base64url_decode(token, strlen(token), &b);
+	const char *text = buf_str(&b);
+	size_t digits = strspn(text, "0123456789");
+
+	if (status == 0 && strlen(text) == b.len && digits > 0 && digits <= TOKEN_DIGITS_MAX &&
+		text[digits] == ':' && uuid_valid(text + digits + 1)) {
+		snprintf(p->us, sizeof p->us, "%.*s", (int)digits, text);
+		snprintf(p->id, sizeof p->id, "%s", text + digits + 1);
+	} else {
+		status = err_set(e, ERR_BAD_REQUEST, "that is not a page token of this list");
+	}
+	buf_free(&b);
+	return status;
+}
+
+static void put_token(struct buf *json, const char *us, const char *id)
+{
+	struct buf b = { 0 };
+
+	buf_printf(&b, "%s:%s", us, id);
+	buf_putc(json, '"');
+	base64url_encode(json, b.data, b.len);
+	buf_putc(json, '"');
+	buf_free(&b);
+}
+
+static void put_page(struct buf *json, const PGresult *r, int limit)
+{
+	int n = PQntuples(r), shown = n < limit ? n : limit;
+
+	buf_puts(json, "{\"exports\":[");
+	for (int i = 0; i < shown; i++) {
+		if (i > 0)
+			buf_putc(json, ',');
+		buf_puts(json, PQgetvalue(r, i, 0));
+	}
+	buf_puts(json, "],\"nextPageToken\":");
+	if (n > shown)
+		put_token(json, PQgetvalue(r, shown - 1, 1), PQgetvalue(r, shown - 1, 2));
+	else
+		buf_puts(json, "null");
+	buf_putc(json, '}');
+}
+
+/* Whose they are stands in the text, so that each of the two goes by an index of its own. */
+#define LIST(whose)                                                                                \
+	"SELECT " JOB_JSON ", (extract(epoch FROM created) * 1000000)::bigint, id"                 \
+	" FROM (SELECT *, " SHOWN " AS shown FROM sluice.jobs"                                     \
+	"  WHERE " whose " AND deleted IS NULL AND ($2::text IS NULL OR " SHOWN " = $2)"           \
+	"  AND (created, id) < (CASE WHEN $3::bigint IS NULL THEN timestamptz 'infinity' ELSE"     \
+	"   timestamptz 'epoch' + $3::bigint * interval '1 microsecond' END,"                      \
+	"   coalesce($4::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"                           \
+	"  ORDER BY created DESC, id DESC LIMIT $5::int) j ORDER BY created DESC, id DESC"
+
+int job_list(struct metadata *m, const struct job_list *l, struct buf *json, struct err *e)
+{
+	static const char mine[] = LIST("subject = $1"), all[] = LIST("$1::text IS NULL");
+	struct place after;
+	char limit[24];
+
+	if (l->token && read_token(l->token, &after, e) < 0)
+		return -1;
+	snprintf(limit, sizeof limit, "%d", l->limit + 1);
+	const char *params[] = { l->subject,
+		l->state == JOB_STATES_N ? NULL : job_state_name(l->state),
+		l->token ? after.us : NULL, l->token ? after.id : NULL, limit };
+	PGresult *r = metadata_run(m, l->subject ? mine : all, params, 5, e);
+
+	if (!r)
+		return -1;
+	put_page(json, r, l->limit);
+	PQclear(r);
+	return 0;
+}
+
+/* ---- canceled, removed */
+
+/* A running one whose lease has passed has nobody who could be told. */
+#define WAITS "(state = 'queued' OR (state = 'running' AND lease_until <= clock_timestamp()))"
+
+int job_remove(struct metadata *m, const char *id, const char *subject, enum job_removal *what,
+	struct err *e)
+{
+	static const char sql[] =
+		"UPDATE sluice.jobs SET state = CASE WHEN " WAITS " THEN 'canceled' ELSE state END,"
+		" cancel_requested = cancel_requested OR state IN ('queued', 'running'),"
+		" deleted = CASE WHEN state NOT IN ('queued', 'running') THEN clock_timestamp() END"
+		" WHERE id = $1::uuid AND ($2::text IS NULL OR subject = $2) AND deleted IS NULL"
+		" RETURNING state, deleted IS NOT NULL";
+	const char *params[] = { id, subject };
+	PGresult *r = metadata_run(m, sql, params, 2, e);
+
+	if (!r)
+		return -1;
+	bool found = PQntuples(r) == 1;
+
+	if (found)
+		*what = *PQgetvalue(r, 0, 1) == 't'               ? JOB_WAS_REMOVED
+			: !strcmp(PQgetvalue(r, 0, 0), "running") ? JOB_IS_CANCELING
+								  : JOB_WAS_CANCELED;
+	PQclear(r);
+	return found ? 0 : not_found(e);
+}

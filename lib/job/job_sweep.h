@@ -1,0 +1,33 @@
+/*
+ * Sweep: what becomes of jobs that nobody asks for any more. Safe to be run by several at once.
+ */
+#ifndef SLUICE_JOB_JOB_SWEEP_H
+#define SLUICE_JOB_JOB_SWEEP_H
+
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+
+struct metadata;
+
+/* The problem object of a job whose last worker was lost. */
+void job_put_lost(struct buf *b);
+
+/* End the leases that have passed, as a claim does: for a site whose workers are all gone. *n: how many. */
+int job_end_leases(struct metadata *m, int64_t *n, struct err *e);
+
+typedef void job_take_id(void *to, const char *id);
+
+/* Jobs whose time is up are expired, and take gets each id, whose files are then to be removed. (Those of one that crashes before it
+ * has done so belong to no job of job_list_kept.) *n: how many. One that runs is left until it has ended. */
+int job_expire(struct metadata *m, job_take_id *take, void *to, int64_t *n, struct err *e);
+
+/* take gets the id of each job that has files, or may be making some. Directories must be listed before, not after: what is
+ * made in between would look like litter. */
+int job_list_kept(struct metadata *m, job_take_id *take, void *to, struct err *e);
+
+/* Forget jobs that were removed, or have expired, so long ago. *n: how many. */
+int job_purge(struct metadata *m, int64_t after_s, int64_t *n, struct err *e);
+
+#endif
