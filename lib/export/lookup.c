@@ -84,13 +84,16 @@ static int take_int(void *to, const struct batch *b, struct err *e)
 	return 0;
 }
 
+int lookup_int(struct source *s, const struct statement *st, int64_t *value, struct err *e)
+{
+	return each_batch(s, st, take_int, value, e);
+}
+
 int lookup_count(struct source *s, struct compile *c, int64_t most, int64_t *count, struct err *e)
 {
 	struct statement st;
 
-	if (compile_count(c, most, &st, e) < 0)
-		return -1;
-	return each_batch(s, &st, take_int, count, e);
+	return compile_count(c, most, &st, e) < 0 ? -1 : lookup_int(s, &st, count, e);
 }
 
 struct plan_target {
@@ -122,8 +125,7 @@ int lookup_estimate(struct source *s, struct compile *c, int64_t *rows, struct e
 	struct compiled compiled;
 	struct plan plan;
 
-	/* The planner's statistics are of all rows: what it makes of a condition tells whether others' fulfill it. */
-	if (scope_has_tenants(c->scope))
+	if (scope_has_others(c->scope))
 		return lookup_count(s, c, INT64_MAX, rows, e);
 	if (compile_query(c, &compiled, e) < 0 ||
 		lookup_plan(s, c->scope, &compiled.statement, &plan, e) < 0)

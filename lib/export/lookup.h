@@ -19,6 +19,9 @@ int lookup_table(struct source *s, struct arena *a, const struct settings_table 
 int lookup_bounds(struct source *s, struct arena *a, const struct page_key *key, int32_t total,
 	struct page_bounds *b, struct err *e);
 
+/* The statement's one row of one bigint. */
+int lookup_int(struct source *s, const struct statement *st, int64_t *value, struct err *e);
+
 /* The rows that the query would give without its limit, counted no further than most + 1. */
 int lookup_count(struct source *s, struct compile *c, int64_t most, int64_t *count, struct err *e);
 
@@ -29,7 +32,8 @@ int lookup_plan(struct source *s, const struct scope *scope, const struct statem
 /* Run a statement for its effect on the session; its rows are dropped. */
 int lookup_run(struct source *s, const struct statement *st, struct err *e);
 
-/* The planner's estimate of the rows that the query would give; where a table has tenants they are counted. */
+/* The planner's estimate of the rows that the query would give; where others have rows there (scope_has_others)
+ * they are counted. */
 int lookup_estimate(struct source *s, struct compile *c, int64_t *rows, struct err *e);
 
 #endif

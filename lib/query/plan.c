@@ -272,24 +272,49 @@ static void put_node(struct buf *b, const struct plan_node *node)
 		buf_printf(b, " of table %s", node->table);
 }
 
-int plan_check(const struct settings *s, const struct plan *plan, struct err *e)
+static int refuse_scan(const struct scope *s, const struct plan *plan, struct err *e)
 {
+	double most = (double)s->settings->limits_query_scan / 1e6;
 	struct buf node = { 0 };
-	int status = 0;
 
-	if (s->limits_query_scan && plan->scan_bytes > (double)s->limits_query_scan) {
-		put_node(&node, &plan->scan);
-		status = err_set(e, ERR_UNPROCESSABLE,
-			"the query reads a table from end to end (%s, about %.1f MB), and no more "
-			"than %.1f MB may be: filter or sort by columns that have an index",
-			buf_str(&node), plan->scan_bytes / 1e6, (double)s->limits_query_scan / 1e6);
-	} else if (s->limits_query_cost && plan->cost > (double)s->limits_query_cost) {
-		put_node(&node, &plan->dear);
-		status = err_set(e, ERR_UNPROCESSABLE,
-			"the query would cost about %.0f, most of it for one step (%s), and no "
-			"more than %lld may it: ask for less",
-			plan->cost, buf_str(&node), (long long)s->limits_query_cost);
-	}
+	if (scope_has_others(s))
+		return err_set(e, ERR_UNPROCESSABLE,
+			"the query reads a table of more than %.1f MB from end to end: filter or "
+			"sort by columns that have an index",
+			most);
+	put_node(&node, &plan->scan);
+	err_set(e, ERR_UNPROCESSABLE,
+		"the query reads a table from end to end (%s, about %.1f MB), and no more "
+		"than %.1f MB may be: filter or sort by columns that have an index",
+		buf_str(&node), plan->scan_bytes / 1e6, most);
 	buf_free(&node);
-	return status;
+	return -1;
+}
+
+static int refuse_cost(const struct scope *s, const struct plan *plan, struct err *e)
+{
+	long long most = (long long)s->settings->limits_query_cost;
+	struct buf node = { 0 };
+
+	if (scope_has_others(s))
+		return err_set(e, ERR_UNPROCESSABLE,
+			"the query would cost more than %lld: ask for less", most);
+	put_node(&node, &plan->dear);
+	err_set(e, ERR_UNPROCESSABLE,
+		"the query would cost about %.0f, most of it for one step (%s), and no more than "
+		"%lld may it: ask for less",
+		plan->cost, buf_str(&node), most);
+	buf_free(&node);
+	return -1;
+}
+
+int plan_check(const struct scope *s, const struct plan *plan, struct err *e)
+{
+	const struct settings *most = s->settings;
+
+	if (most->limits_query_scan && plan->scan_bytes > (double)most->limits_query_scan)
+		return refuse_scan(s, plan, e);
+	if (most->limits_query_cost && plan->cost > (double)most->limits_query_cost)
+		return refuse_cost(s, plan, e);
+	return 0;
 }

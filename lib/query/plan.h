@@ -38,7 +38,8 @@ void plan_statement(struct arena *a, const struct statement *of, struct statemen
 int plan_read(struct arena *a, const struct scope *s, const char *json, size_t len,
 	struct plan *plan, struct err *e);
 
-/* ERR_UNPROCESSABLE, its text naming the node, when the plan is beyond limits.query_cost or limits.query_scan. */
-int plan_check(const struct settings *s, const struct plan *plan, struct err *e);
+/* ERR_UNPROCESSABLE when the plan is beyond limits.query_cost or limits.query_scan. Its text names the node and what
+ * it would cost, unless others have rows there (scope_has_others): what the planner expects is of theirs too. */
+int plan_check(const struct scope *s, const struct plan *plan, struct err *e);
 
 #endif

@@ -201,6 +201,18 @@ bool scope_has_tenants(const struct scope *s)
 	return false;
 }
 
+bool scope_has_others(const struct scope *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct settings_database *db =
+			settings_database(s->settings, s->tables[i].settings->database);
+
+		if (*db->role_claim || db->session.n)
+			return true;
+	}
+	return scope_has_tenants(s);
+}
+
 /* ---- names */
 
 const struct catalog_column *scope_column(

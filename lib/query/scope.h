@@ -69,6 +69,11 @@ int scope_check(const struct scope *s, struct err *e);
 /* Do rows of others than the caller's tenant stand in any of the tables? All must be filled in. */
 bool scope_has_tenants(const struct scope *s);
 
+/* Do rows that the caller does not see stand there: another tenant's, or those of a database that knows
+ * its callers (role_claim, session) and may keep rows from them? The planner's statistics are of all rows:
+ * what it expects of a condition tells whether others' fulfill it, and is not to be told then. */
+bool scope_has_others(const struct scope *s);
+
 /* The table and column of a name ("email", "owner.email"); NULL when there is none that the caller may see. *is_tenant: the name
  * is that of the table's tenant column, seen or not. */
 const struct catalog_column *scope_column(

@@ -233,7 +233,7 @@ static int check_cost(struct asking *a, struct err *e)
 	if (compile_query(&a->compile, &compiled, e) < 0 ||
 		lookup_plan(a->source, &a->scope, &compiled.statement, &plan, e) < 0)
 		return -1;
-	return plan_check(&a->app->settings, &plan, e);
+	return plan_check(&a->scope, &plan, e);
 }
 
 static int enter(struct asking *a, struct err *e)

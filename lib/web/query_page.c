@@ -161,17 +161,17 @@ static int find_total(struct run *r, int64_t *total, struct err *e)
 	all.query = &unlimited;
 	all.cursor = false;
 	all.after = NULL;
-	if (q->count == QUERY_COUNT_PLANNED && !scope_has_tenants(all.scope))
+	if (q->count == QUERY_COUNT_PLANNED && !scope_has_others(all.scope))
 		return lookup_estimate(r->source, &all, total, e);
 	if (compile_count(&all, INT64_MAX, &st, e) < 0 ||
 		lookup_plan(r->source, all.scope, &st, &plan, e) < 0)
 		return -1;
-	if (plan_check(&r->app->settings, &plan, e) < 0) {
+	if (plan_check(all.scope, &plan, e) < 0) {
 		struct err why = *e;
 
 		return err_set(e, ERR_UNPROCESSABLE,
 			"counting totalRows is refused, ask with \"count\": \"none\"%s: %s",
-			scope_has_tenants(all.scope) ? "" : " or \"planned\"", why.text);
+			scope_has_others(all.scope) ? "" : " or \"planned\"", why.text);
 	}
 	return lookup_count(r->source, &all, INT64_MAX, total, e);
 }

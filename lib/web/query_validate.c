@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/export/lookup.h"
 #include "lib/sink/memory.h"
 #include "lib/export/describe.h"
@@ -9,8 +10,9 @@
 
 enum {
 	SAMPLE_ROWS = 10,
-	SAMPLE_COST = 10000,    /* most, in the planner's unit: about a tenth of a second */
-	SAMPLE_US = 2 * 1000000 /* however wrong the planner was */
+	SAMPLE_COST = 10000,     /* most, in the planner's unit: about a tenth of a second */
+	SAMPLE_US = 2 * 1000000, /* however wrong the planner was */
+	COUNT_MAX = 100000       /* rows; counting so many takes about 0.01 s */
 };
 
 /* What a query takes beside its planner's cost: what one worker sends in a second, and what a unit of cost is
@@ -25,6 +27,7 @@ struct validation {
 	const struct query_ask *ask;
 	const struct table *table;
 	struct compile *compile;
+	bool has_others; /* scope_has_others: then nothing is told that comes of the plan */
 	struct compiled compiled;
 	struct schema schema;
 	struct plan plan;
@@ -32,8 +35,11 @@ struct validation {
 	struct plan count; /* … at this cost */
 	struct buf sample; /* JSON; empty: there is none */
 	uint64_t sample_rows;
+	int64_t until_us;            /* when sampling and counting is to have ended */
+	bool is_lost;                /* the transaction, to what took too long */
 	double width;                /* bytes of a row's outputs, as the planner has it */
-	double rows, bytes, seconds; /* estimated */
+	double rows, bytes, seconds; /* estimated; what is not known is 0, or the least it is */
+	bool has_rows, has_bytes;    /* known; seconds as bytes */
 };
 
 static void put_string(struct buf *b, const char *s)
@@ -88,14 +94,24 @@ struct limits {
 	size_t n;
 };
 
+static void put_number(struct buf *b, const char *name, int decimals, double value, bool is_told)
+{
+	buf_printf(b, ",\"%s\":", name);
+	if (is_told)
+		buf_printf(b, "%.*f", decimals, value);
+	else
+		buf_puts(b, "null");
+}
+
 /* node: of the plan, where it is about one; or NULL. */
-static void put_limit(struct limits *l, const char *name, const char *of, double value, double most,
-	const struct plan_node *node)
+static void put_limit(struct limits *l, const char *name, const char *of, double value,
+	bool is_told, double most, const struct plan_node *node)
 {
 	if (value <= most)
 		return;
-	buf_printf(l->out, "%s{\"limit\":\"%s\",\"of\":\"%s\",\"value\":%.0f,\"most\":%.0f",
-		l->n++ ? "," : "", name, of, value, most);
+	buf_printf(l->out, "%s{\"limit\":\"%s\",\"of\":\"%s\"", l->n++ ? "," : "", name, of);
+	put_number(l->out, "value", 0, value, is_told);
+	put_number(l->out, "most", 0, most, true);
 	if (node && node->type) {
 		buf_puts(l->out, ",\"node\":");
 		put_string(l->out, node->type);
@@ -108,14 +124,17 @@ static void put_limit(struct limits *l, const char *name, const char *of, double
 }
 
 static void put_plan_limits(
-	struct limits *l, const struct settings *s, const char *of, const struct plan *plan)
+	const struct validation *v, struct limits *l, const char *of, const struct plan *plan)
 {
+	const struct settings *s = &v->app->settings;
+	bool is_told = !v->has_others;
+
 	if (s->limits_query_scan)
-		put_limit(l, "limits.query_scan", of, plan->scan_bytes,
-			(double)s->limits_query_scan, &plan->scan);
+		put_limit(l, "limits.query_scan", of, plan->scan_bytes, is_told,
+			(double)s->limits_query_scan, is_told ? &plan->scan : NULL);
 	if (s->limits_query_cost)
-		put_limit(l, "limits.query_cost", of, plan->cost, (double)s->limits_query_cost,
-			&plan->dear);
+		put_limit(l, "limits.query_cost", of, plan->cost, is_told,
+			(double)s->limits_query_cost, is_told ? &plan->dear : NULL);
 }
 
 /* A stream has none of a page's. */
@@ -123,24 +142,26 @@ static void put_limits(const struct validation *v, struct buf *b)
 {
 	const struct settings *s = &v->app->settings;
 	const struct query *q = v->compile->query;
-	bool is_page = v->ask->is_page;
-	double rows = is_page && q->limit >= 0 ? (double)q->limit : v->rows;
+	bool is_page = v->ask->is_page, is_asked = is_page && q->limit >= 0;
+	double rows = is_asked ? (double)q->limit : v->rows;
+	bool has_rows = is_asked || v->has_rows;
 	struct limits l = { .out = b };
 
 	buf_puts(b, ",\"limits\":[");
 	if (is_page) {
-		put_plan_limits(&l, s, "rows", &v->plan);
+		put_plan_limits(v, &l, "rows", &v->plan);
 		if (v->is_counted)
-			put_plan_limits(&l, s, "totalRows", &v->count);
-		put_limit(
-			&l, "limits.query_rows", "rows", rows, (double)s->limits_query_rows, NULL);
-		put_limit(&l, "limits.query_bytes", "rows", v->bytes, (double)s->limits_query_bytes,
-			NULL);
-		put_limit(&l, "limits.query_time", "rows", v->seconds,
+			put_plan_limits(v, &l, "totalRows", &v->count);
+		put_limit(&l, "limits.query_rows", "rows", rows, has_rows,
+			(double)s->limits_query_rows, NULL);
+		put_limit(&l, "limits.query_bytes", "rows", v->bytes, v->has_bytes,
+			(double)s->limits_query_bytes, NULL);
+		put_limit(&l, "limits.query_time", "rows", v->seconds, v->has_bytes,
 			(double)s->limits_query_time_us / 1e6, NULL);
 	}
 	if (v->table->rights.rows >= 0)
-		put_limit(&l, "policies.rows", "rows", rows, (double)v->table->rights.rows, NULL);
+		put_limit(&l, "policies.rows", "rows", rows, has_rows,
+			(double)v->table->rights.rows, NULL);
 	buf_putc(b, ']');
 }
 
@@ -176,20 +197,34 @@ static int compile_sample(struct validation *v, struct compiled *compiled, struc
 	return 0;
 }
 
+/* What is run from here on ends when its time is over. 1: it is. */
 static int limit_sample(struct validation *v, struct err *e)
 {
 	const struct settings *s = &v->app->settings;
 	const struct settings_database *db = settings_database(s, v->table->settings->database);
-	int64_t us = SAMPLE_US;
+	int64_t us = v->until_us - clock_monotonic_us();
 
 	us = s->limits_query_time_us < us ? s->limits_query_time_us : us;
 	us = db->statement_timeout_us && db->statement_timeout_us < us ? db->statement_timeout_us
 								       : us;
+	/* To the server 0 would be no limit. */
+	if (us < 1000)
+		return 1;
 	const char *params[] = { arena_printf(&v->rq->arena, "%lld", (long long)us / 1000) };
 	struct statement st = { "SELECT set_config('statement_timeout', $1, true)", params, 1,
 		false };
 
 	return lookup_run(v->source, &st, e);
+}
+
+/* What took too long is as good as not run; but the transaction is lost to it. */
+static int give_up(struct validation *v, int status, struct err *e)
+{
+	if (status == 0 || e->code != ERR_TIMEOUT)
+		return status;
+	*e = (struct err){ 0 };
+	v->is_lost = true;
+	return 0;
 }
 
 static int put_rows(
@@ -237,27 +272,110 @@ static int run_sample(struct validation *v, const struct compiled *compiled, str
 	return status;
 }
 
-/* The last of what is run: where it takes too long the transaction is lost. */
+/* Where others have rows the planner's word is not the measure, or its being there would tell what the planner
+ * expects: the clock ends what takes too long, and the limits are those of any query. */
+static bool is_too_dear(const struct validation *v, const struct plan *plan)
+{
+	struct err ignored;
+
+	return v->has_others ? plan_check(v->compile->scope, plan, &ignored) < 0
+			     : plan->cost > SAMPLE_COST;
+}
+
 static int sample(struct validation *v, struct err *e)
 {
 	struct compiled compiled;
 	struct plan plan;
 
+	v->until_us = clock_monotonic_us() + SAMPLE_US;
 	if (compile_sample(v, &compiled, e) < 0 ||
 		lookup_plan(v->source, v->compile->scope, &compiled.statement, &plan, e) < 0)
 		return -1;
 	v->width = plan.width;
-	if (plan.cost > SAMPLE_COST)
+	if (is_too_dear(v, &plan))
 		return 0;
-	if (limit_sample(v, e) < 0)
-		return -1;
-	int status = run_sample(v, &compiled, e);
+	int status = limit_sample(v, e);
 
-	if (status == 0 || e->code != ERR_TIMEOUT)
-		return status;
-	*e = (struct err){ 0 };
-	v->sample_rows = 0;
+	if (status == 0)
+		status = give_up(v, run_sample(v, &compiled, e), e);
+	if (v->is_lost)
+		v->sample_rows = 0;
+	return status < 0 ? -1 : 0;
+}
+
+/* ---- the rows, counted */
+
+static int compile_behind(struct validation *v, int64_t most, struct statement *st, struct err *e)
+{
+	struct compile page = *v->compile;
+	struct compiled compiled;
+
+	if (compile_query(&page, &compiled, e) < 0)
+		return -1;
+	*st = compiled.statement;
+	st->sql = arena_printf(&v->rq->arena,
+		"SELECT count(*) FROM (SELECT 1 FROM (%s) AS page LIMIT %lld) AS counted", st->sql,
+		(long long)most + 1);
+	st->parallel = false;
 	return 0;
+}
+
+/* Of the rows without page and order. */
+static int compile_all(
+	const struct validation *v, int64_t most, struct statement *st, struct err *e)
+{
+	struct query all = *v->compile->query;
+	struct compile c = *v->compile;
+
+	all.limit = -1;
+	all.offset = 0;
+	c.query = &all;
+	c.cursor = false;
+	c.after = NULL;
+	return compile_count(&c, most, st, e);
+}
+
+/* counted: in all, but no further than most + 1. */
+static void take_count(struct validation *v, int64_t counted, int64_t most, int64_t skipped)
+{
+	int64_t limit = v->compile->query->limit;
+	int64_t rows = counted > skipped ? counted - skipped : 0;
+
+	v->has_rows = counted <= most || (limit >= 0 && rows >= limit);
+	v->rows = (double)(limit >= 0 && rows > limit ? limit : rows);
+	/* All are on this page: that is their total. */
+	if (v->has_rows && !v->compile->after && skipped == 0 && counted <= limit)
+		v->is_counted = false;
+}
+
+/* As far as it goes in the time that is left. */
+static int count_rows(struct validation *v, struct err *e)
+{
+	const struct query *q = v->compile->query;
+	const struct cursor *after = v->compile->after;
+	bool behind = after && after->offset < 0;
+	int64_t skipped = behind ? 0 : after ? after->offset : q->offset;
+	int64_t most = COUNT_MAX, counted;
+	struct statement st;
+	struct plan plan;
+
+	if (v->is_lost || (v->ask->is_page && is_too_dear(v, &v->plan)))
+		return 0;
+	if (q->limit >= 0 && q->limit < most && skipped < most - q->limit)
+		most = q->limit + skipped;
+	if ((behind ? compile_behind(v, most, &st, e) : compile_all(v, most, &st, e)) < 0 ||
+		lookup_plan(v->source, v->compile->scope, &st, &plan, e) < 0)
+		return -1;
+	if (is_too_dear(v, &plan))
+		return 0;
+	int status = limit_sample(v, e);
+
+	if (status == 0) {
+		status = give_up(v, lookup_int(v->source, &st, &counted, e), e);
+		if (status == 0 && !v->is_lost)
+			take_count(v, counted, most, skipped);
+	}
+	return status < 0 ? -1 : 0;
 }
 
 /* ---- estimates */
@@ -278,7 +396,8 @@ static double row_bytes(const struct validation *v)
 
 	for (size_t i = 0; i < v->schema.n; i++)
 		names += (double)strlen(v->schema.fields[i].name) + strlen("\"\":");
-	if (f->traits & FORMAT_COLUMNAR)
+	/* Of others' rows too, that width. */
+	if (f->traits & FORMAT_COLUMNAR && !v->has_others)
 		return v->width;
 	return value_bytes(v, names) + (is_json ? names : 0);
 }
@@ -287,36 +406,39 @@ static void estimate(struct validation *v)
 {
 	double limit = (double)v->compile->query->limit;
 
-	/* A page asks for one row more than it has. */
-	v->rows = limit >= 0 && v->plan.rows > limit ? limit : v->plan.rows;
-	v->bytes = v->rows * row_bytes(v);
-	v->seconds = (v->plan.cost + v->count.cost) / COST_A_SECOND + v->bytes / BYTES_A_SECOND;
+	if (!v->has_others) {
+		/* A page asks for one row more than it has. */
+		v->rows = limit >= 0 && v->plan.rows > limit ? limit : v->plan.rows;
+		v->has_rows = true;
+		v->seconds = (v->plan.cost + v->count.cost) / COST_A_SECOND;
+	}
+	/* What no sample was weighed of has no known weight, unless it is nothing. */
+	if (!v->has_others || v->sample_rows)
+		v->bytes = v->rows * row_bytes(v);
+	v->has_bytes = v->has_rows && (!v->has_others || v->sample_rows || v->rows == 0);
+	v->seconds += v->bytes / BYTES_A_SECOND;
 }
 
 /* ---- all of it */
 
-/* The rows behind a page are counted, where it is not the last. */
+/* The rows behind a page are counted, where it is not the last. (Where others have rows that is seen when they have been
+ * counted.) */
 static int plan_count(struct validation *v, struct err *e)
 {
 	const struct query *q = v->compile->query;
 	const struct cursor *after = v->compile->after;
-	struct query all = *q;
-	struct compile c = *v->compile;
+	bool is_wanted =
+		q->count == QUERY_COUNT_EXACT || (q->count == QUERY_COUNT_PLANNED && v->has_others);
 	struct statement st;
 
-	v->is_counted = v->ask->is_page && q->count == QUERY_COUNT_EXACT && q->limit >= 0 &&
-			!(after && after->total >= 0) &&
-			(after || q->offset > 0 || v->plan.rows > (double)q->limit);
+	v->is_counted =
+		v->ask->is_page && is_wanted && q->limit >= 0 && !(after && after->total >= 0) &&
+		(after || q->offset > 0 || v->has_others || v->plan.rows > (double)q->limit);
 	if (!v->is_counted)
 		return 0;
-	all.limit = -1;
-	all.offset = 0;
-	c.query = &all;
-	c.cursor = false;
-	c.after = NULL;
-	if (compile_count(&c, INT64_MAX, &st, e) < 0)
+	if (compile_all(v, INT64_MAX, &st, e) < 0)
 		return -1;
-	return lookup_plan(v->source, c.scope, &st, &v->count, e);
+	return lookup_plan(v->source, v->compile->scope, &st, &v->count, e);
 }
 
 static void put(const struct validation *v, struct buf *b)
@@ -324,10 +446,10 @@ static void put(const struct validation *v, struct buf *b)
 	buf_puts(b, "{\"valid\":true,");
 	put_columns(v, b);
 	put_tenants(v->compile->scope, b);
-	buf_printf(b,
-		",\"estimatedRows\":%.0f,\"estimatedBytes\":%.0f,\"estimatedSeconds\":%.3f,"
-		"\"estimatedCost\":%.0f",
-		v->rows, v->bytes, v->seconds, v->plan.cost);
+	put_number(b, "estimatedRows", 0, v->rows, v->has_rows);
+	put_number(b, "estimatedBytes", 0, v->bytes, v->has_bytes);
+	put_number(b, "estimatedSeconds", 3, v->seconds, v->has_bytes);
+	put_number(b, "estimatedCost", 0, v->plan.cost, !v->has_others);
 	put_limits(v, b);
 	buf_puts(b, ",\"sample\":");
 	if (v->sample.len)
@@ -342,7 +464,13 @@ int query_validate(struct app *app, struct request *rq, struct source *source,
 	struct err *e)
 {
 	struct validation v = {
-		.app = app, .rq = rq, .source = source, .ask = ask, .table = t, .compile = c
+		.app = app,
+		.rq = rq,
+		.source = source,
+		.ask = ask,
+		.table = t,
+		.compile = c,
+		.has_others = scope_has_others(c->scope),
 	};
 	int status = -1;
 
@@ -350,6 +478,8 @@ int query_validate(struct app *app, struct request *rq, struct source *source,
 		lookup_plan(source, c->scope, &v.compiled.statement, &v.plan, e) == 0 &&
 		plan_count(&v, e) == 0)
 		status = sample(&v, e);
+	if (status == 0 && v.has_others)
+		status = count_rows(&v, e);
 	if (status == 0) {
 		rq->rows = v.sample_rows;
 		estimate(&v);

@@ -11,6 +11,9 @@
  * planner's; a row's bytes are those of the sample. The sample has ten rows at most, in no order; it is null where it would
  * cost more than a little, or took more than two seconds. Nothing else is run than it: the types come from a statement whose
  * LIMIT is 0, the rest from EXPLAIN.
+ *
+ * Where others have rows in the tables (scope_has_others), nothing that comes of the plan is told: estimatedRows is
+ * counted, no further than 100,000, in the time that the sample has left; what is not known is null.
  */
 #ifndef SLUICE_WEB_QUERY_VALIDATE_H
 #define SLUICE_WEB_QUERY_VALIDATE_H

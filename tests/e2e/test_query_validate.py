@@ -18,15 +18,20 @@ CREATE FUNCTION checked_noted(id int) RETURNS int LANGUAGE plpgsql COST 1 AS
     $$ BEGIN RAISE WARNING 'row % was made', id; RETURN id; END $$;
 CREATE VIEW checked_noisy AS SELECT checked_noted(id) AS id, label FROM checked;
 CREATE FUNCTION checked_nap(id int) RETURNS int LANGUAGE plpgsql COST 1 AS $$ BEGIN PERFORM pg_sleep(1); RETURN id; END $$;
-CREATE VIEW checked_slow AS SELECT checked_nap(id) AS id FROM checked;
-GRANT SELECT ON checked, checked_city, checked_noisy, checked_slow TO sluice;
+CREATE VIEW checked_slow AS SELECT checked_nap(id) AS id, tenant FROM checked;
+CREATE TABLE checked_many (id int PRIMARY KEY, tenant int NOT NULL);
+INSERT INTO checked_many SELECT i, CASE WHEN i <= 100000 THEN 1 ELSE 2 END FROM generate_series(1, 200001) i;
+GRANT SELECT ON checked, checked_city, checked_noisy, checked_slow, checked_many TO sluice;
 """
-DROP = "DROP VIEW checked_noisy, checked_slow; DROP FUNCTION checked_noted, checked_nap; DROP TABLE checked, checked_city"
+DROP = "DROP VIEW checked_noisy, checked_slow; DROP FUNCTION checked_noted, checked_nap; DROP TABLE checked, checked_city, checked_many"
 SETTINGS = {
     "tables": {**{name: {"database": "main"} for name in config.TABLES},
                "people": {"database": "main", "name": "checked", "tenant_column": "tenant", "joins": ["city:city_id:cities"]},
                "cities": {"database": "main", "name": "checked_city", "tenant_column": "tenant"},
-               "all_people": {"database": "main", "name": "checked"}, "ten": {"database": "main", "name": "checked"},
+               "all_people": {"database": "main", "name": "checked",},
+               "ten": {"database": "main", "name": "checked"},
+               "many": {"database": "main", "name": "checked_many", "tenant_column": "tenant"},
+               "slow_own": {"database": "main", "name": "checked_slow", "tenant_column": "tenant"},
                "noisy": {"database": "main", "name": "checked_noisy"}, "slowly": {"database": "main", "name": "checked_slow"}},
     "policies": {"people": {"tables": ["people"], "roles": ["*"], "masks": ["email:partial", "born:year"]},
                  "cities": {"tables": ["cities"], "roles": ["*"], "masks": ["mayor:stars"]},
@@ -183,6 +188,52 @@ def test_limits_that_would_trip_are_those_that_do(make_site, tables, token):
             assert limit["value"] > limit["most"]
             assert limit["of"] == ("totalRows" if definition == {"from": "all_people", "page": {"limit": 5}} else "rows")
             assert limit["limit"] != "limits.query_scan" or (limit["table"] == "all_people" and limit["node"].endswith("Scan"))
+
+
+NUMBERS = ["estimatedRows", "estimatedBytes", "estimatedSeconds", "estimatedCost"]
+
+
+def test_tenants_rows_are_counted_to_a_hundred_thousand(checked, issuer):
+    one, two = issuer.token(tenant_id=1), issuer.token(tenant_id=2)
+    assert validate(checked, one, {"from": "many"}, "?format=csv")["estimatedRows"] == 100000
+    said = validate(checked, two, {"from": "many"})
+    assert [said[name] for name in NUMBERS] == [None] * 4 and len(said["sample"]) == 10
+    assert said["limits"] == [{"limit": "limits.query_rows", "of": "rows", "value": None, "most": 5000}]
+    said = validate(checked, two, {"from": "many", "page": {"limit": 10}})
+    assert said["estimatedRows"] == 10 and said["limits"] == [] and said["estimatedBytes"] > 10 and said["estimatedCost"] is None
+    assert validate(checked, two, {"from": "many", "page": {"limit": 10, "offset": 99990}})["estimatedRows"] == 10
+    assert validate(checked, two, {"from": "many", "page": {"limit": 10, "offset": 99992}})["estimatedRows"] is None
+
+
+def test_a_count_of_tenants_rows_that_takes_too_long_is_none(checked, token):
+    began = time.monotonic()
+    said = validate(checked, token, {"from": "slow_own", "page": {"limit": 50}, "count": "none"})
+    assert [said[name] for name in NUMBERS] == [None] * 4 and said["sample"] is None
+    # A second for the sample's row, and two would be needed for the counting.
+    said = validate(checked, token, {"from": "slow_own", "filter": {"gt": ["id", 0]}, "page": {"limit": 1}, "count": "none"})
+    assert [said[name] for name in NUMBERS] == [None] * 4 and len(said["sample"]) == 1
+    assert 3 < time.monotonic() - began < 15  # of ten seconds and more
+    assert len(rows(checked, token, {"from": "cities", "page": {"limit": 5}})) == 5  # with a session as good as new
+
+
+def test_limits_are_named_without_numbers_where_there_are_tenants(make_site, tables, token):
+    for limits, limit in (({"query_scan": "1M"}, "limits.query_scan"), ({"query_cost": 200}, "limits.query_cost")):
+        site = make_site(settings={**SETTINGS, "cache": {"keep": "0s"}, "limits": limits})
+        most = 1024 * 1024 if "query_scan" in limits else 200
+        definition = {"from": "people", "sort": ["label"], "page": {"limit": 5}, "count": "none"}
+        said = validate(site, token, definition)
+        assert said["limits"] == [{"limit": limit, "of": "rows", "value": None, "most": most}]
+        assert [said[name] for name in NUMBERS] == [None] * 4
+        detail = problem.check(ask(site, token, definition), 422)["detail"]
+        assert "about" not in detail and "Scan" not in detail and "Sort" not in detail and "more than" in detail
+        for count in ("exact", "planned"):
+            counted = {"from": "people", "page": {"limit": 5}, "count": count}
+            said = validate(site, token, counted)
+            assert said["limits"] == [{"limit": limit, "of": "totalRows", "value": None, "most": most}]
+            detail = problem.check(ask(site, token, counted), 422)["detail"]
+            assert detail.startswith("counting totalRows") and "planned" not in detail and "about" not in detail
+        whole = validate(site, token, {"from": "cities", "page": {"limit": 50}})  # a page that shows the end counts nothing
+        assert whole["limits"] == [] and whole["estimatedRows"] == 50
 
 
 def test_limits_of_a_policy(checked, token):

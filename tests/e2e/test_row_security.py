@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from harness import problem
+from harness import problem, query
 from harness.client import curl
 from harness.pooler import Pooler
 
@@ -197,6 +197,29 @@ def test_a_role_that_is_gone(site, issuer, postgres):
 @pytest.mark.parametrize("wire", DATABASES)
 def test_what_the_role_may_not_read(site, issuer, wire):
     refused(site, f"{wire}_closed", issuer.token(db={"role": "team_red"}), "role")
+
+
+@pytest.mark.parametrize("wire", DATABASES)
+def test_the_planner_does_not_tell_of_rows_that_are_not_shown(site, issuer, postgres, wire):
+    """Its statistics are of everybody's rows."""
+    postgres.execute("ANALYZE sec.docs; ANALYZE sec.team")
+
+    def asked(token, table, column, value, **members):
+        answer = query.ask(site, token, {"from": table, "filter": {"eq": [column, value]}, **members})
+        assert answer.status == 200, answer.body
+        return answer.json()
+    for table, column, theirs, token in ((f"{wire}_docs", "tenant", "umbrella", issuer.token(tenant_id="acme")),
+                                         (f"{wire}_team", "secret", "blue", issuer.token(db={"role": "team_red"}))):
+        for value in (theirs, "nobody's"):
+            said = asked(token, table, column, value, validateOnly=True)
+            assert [said[f"estimated{of}"] for of in ("Rows", "Bytes", "Seconds", "Cost")] == [0, 0, 0, None]
+            assert asked(token, table, column, value, page={"limit": 1, "offset": 1}, count="planned")["totalRows"] == 0
+            answer = curl(f"{site.url}/api/v1/tables/{table}/rows.csv?{column}={value.replace(chr(39), '%27')}", token,
+                          headers={"Prefer": "count=planned"})
+            assert answer.headers["x-total-count"] == "0"
+    assert asked(issuer.token(tenant_id="acme"), f"{wire}_docs", "tenant", "acme", validateOnly=True)["estimatedRows"] == ROWS
+    # A database that knows nobody shows everybody the same.
+    assert asked(issuer.token(), "bare_team", "secret", "blue", validateOnly=True)["estimatedCost"] > 0
 
 
 def test_every_route_is_asked_as_the_caller(site, issuer):

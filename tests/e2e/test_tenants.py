@@ -293,6 +293,41 @@ def test_planned_counts_do_not_tell_of_others_values(site, own, others_word):
         assert answer.headers["x-total-count"] == "0"
 
 
+@pytest.mark.parametrize("params", ["", "?format=csv", "?format=parquet"])
+@pytest.mark.parametrize("members", [
+    {}, {"page": {"limit": 5}}, {"page": {"limit": 5, "offset": 3}}, {"page": {"limit": 1}, "count": "planned"}, {"sort": ["price"]},
+    {"select": ["amount", {"expr": {"count": []}, "as": "n"}], "groupBy": ["amount"]}], ids=str)
+@pytest.mark.parametrize("name, column", [("orders", "word"), ("noisy", "other.word")])
+def test_validations_do_not_tell_of_others_values(site, own, others_word, name, column, members, params):
+    told = []
+    for word in (others_word, "nobodys"):
+        definition = {"from": name, "filter": {"eq": [column, word]}, "validateOnly": True, **members}
+        told.append(ask(site, own, definition, params=params).json())
+    assert told[0] == told[1] and (told[0]["estimatedRows"], told[0]["estimatedCost"]) == (0, None)
+
+
+def test_validations_count_the_own_rows(site, own, postgres):
+    (there,), = postgres.execute(f"SELECT count(*) FROM ten.orders WHERE tenant_id = '{A}' AND word = 'w3'")
+    definition = {"from": "orders", "filter": {"eq": ["word", "w3"]}, "sort": ["price"]}
+    pages_asked = [({}, there), ({"limit": 5}, 5), ({"limit": there}, there), ({"limit": 1000, "offset": 4}, there - 4),
+                   ({"limit": 5, "offset": there - 2}, 2), ({"limit": 5, "offset": there}, 0), ({"limit": 5, "offset": 10 ** 15}, 0)]
+    for page, wanted in pages_asked:
+        said = ask(site, own, {**definition, "page": page, "validateOnly": True}).json()
+        assert said["estimatedRows"] == wanted, page
+        real = ask(site, own, {**definition, "page": {"limit": 1000, **page}}).body
+        assert wanted == 0 or said["estimatedBytes"] / 2 < len(real) < said["estimatedBytes"] * 2 + 3500  # with its columns
+    for sort in (["price"], ["word"]):
+        after = {**definition, "sort": sort, "page": {"limit": 3}}
+        left = there
+        while after["page"].get("after", "") is not None:
+            assert ask(site, own, {**after, "validateOnly": True}).json()["estimatedRows"] == min(left, 3)
+            left -= 3
+            after["page"] = {"limit": 3, "after": ask(site, own, after).json()["next"]}
+        assert left <= 0 and there > 6
+    grouped = {"from": "orders", "select": ["word", {"expr": {"count": []}, "as": "n"}], "groupBy": ["word"], "validateOnly": True}
+    assert ask(site, own, grouped).json()["estimatedRows"] == 11
+
+
 def test_planned_counts_and_estimates(site, own):
     said = ask(site, own, {"from": "orders", "count": "planned", "page": {"limit": 5}}).json()
     assert abs(said["totalRows"] - ROWS) < ROWS / 4
