@@ -303,6 +303,23 @@ static int sample(struct validation *v, struct err *e)
 	return status < 0 ? -1 : 0;
 }
 
+/* It is JSON, which policies may not let the caller have of the tables. */
+static bool may_show_sample(const struct validation *v)
+{
+	const struct scope *s = v->compile->scope;
+	const struct principal *p = &v->rq->principal;
+	struct arena *a = &v->rq->arena;
+	struct rights rights;
+	struct err ignored;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (policy_rights(s->settings, s->tables[i].settings, p, a, &rights, &ignored) <
+				0 ||
+			rights_format(&rights, "json", &ignored) < 0)
+			return false;
+	return true;
+}
+
 /* ---- the rows, counted */
 
 static int compile_behind(struct validation *v, int64_t most, struct statement *st, struct err *e)
@@ -441,7 +458,7 @@ static int plan_count(struct validation *v, struct err *e)
 	return lookup_plan(v->source, v->compile->scope, &st, &v->count, e);
 }
 
-static void put(const struct validation *v, struct buf *b)
+static void put(const struct validation *v, bool is_shown, struct buf *b)
 {
 	buf_puts(b, "{\"valid\":true,");
 	put_columns(v, b);
@@ -452,7 +469,7 @@ static void put(const struct validation *v, struct buf *b)
 	put_number(b, "estimatedCost", 0, v->plan.cost, !v->has_others);
 	put_limits(v, b);
 	buf_puts(b, ",\"sample\":");
-	if (v->sample.len)
+	if (is_shown)
 		buf_put(b, v->sample.data, v->sample.len);
 	else
 		buf_puts(b, "null");
@@ -481,9 +498,11 @@ int query_validate(struct app *app, struct request *rq, struct source *source,
 	if (status == 0 && v.has_others)
 		status = count_rows(&v, e);
 	if (status == 0) {
-		rq->rows = v.sample_rows;
+		bool is_shown = v.sample.len && may_show_sample(&v);
+
+		rq->rows = is_shown ? v.sample_rows : 0;
 		estimate(&v);
-		put(&v, json);
+		put(&v, is_shown, json);
 	}
 	buf_free(&v.sample);
 	return status;

@@ -13,7 +13,8 @@
  * LIMIT is 0, the rest from EXPLAIN.
  *
  * Where others have rows in the tables (scope_has_others), nothing that comes of the plan is told: estimatedRows is
- * counted, no further than 100,000, in the time that the sample has left; what is not known is null.
+ * counted, no further than 100,000, in the time that the sample has left; what is not known is null. A sample
+ * is JSON, and null for whom policies do not let have that.
  */
 #ifndef SLUICE_WEB_QUERY_VALIDATE_H
 #define SLUICE_WEB_QUERY_VALIDATE_H

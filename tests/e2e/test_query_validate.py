@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import config, problem
+from harness import config, problem, process
 from harness.query import ask, rows
 
 ROWS = 40000
@@ -28,13 +28,14 @@ SETTINGS = {
     "tables": {**{name: {"database": "main"} for name in config.TABLES},
                "people": {"database": "main", "name": "checked", "tenant_column": "tenant", "joins": ["city:city_id:cities"]},
                "cities": {"database": "main", "name": "checked_city", "tenant_column": "tenant"},
-               "all_people": {"database": "main", "name": "checked",},
-               "ten": {"database": "main", "name": "checked"},
+               "all_people": {"database": "main", "name": "checked", "joins": ["csv_city:city_id:csv_cities"]},
+               "ten": {"database": "main", "name": "checked"}, "csv_cities": {"database": "main", "name": "checked_city"},
                "many": {"database": "main", "name": "checked_many", "tenant_column": "tenant"},
                "slow_own": {"database": "main", "name": "checked_slow", "tenant_column": "tenant"},
                "noisy": {"database": "main", "name": "checked_noisy"}, "slowly": {"database": "main", "name": "checked_slow"}},
     "policies": {"people": {"tables": ["people"], "roles": ["*"], "masks": ["email:partial", "born:year"]},
                  "cities": {"tables": ["cities"], "roles": ["*"], "masks": ["mayor:stars"]},
+                 "csv": {"tables": ["csv_cities"], "roles": ["*"], "formats": ["csv"]},
                  "ten": {"tables": ["ten"], "roles": ["*"], "rows": 3, "formats": ["json", "csv"]}},
 }
 MEMBERS = ["valid", "columns", "tenantPredicates", "estimatedRows", "estimatedBytes", "estimatedSeconds", "estimatedCost", "limits",
@@ -234,6 +235,21 @@ def test_limits_are_named_without_numbers_where_there_are_tenants(make_site, tab
             assert detail.startswith("counting totalRows") and "planned" not in detail and "about" not in detail
         whole = validate(site, token, {"from": "cities", "page": {"limit": 50}})  # a page that shows the end counts nothing
         assert whole["limits"] == [] and whole["estimatedRows"] == 50
+
+
+def test_a_sample_is_json_and_for_those_who_may_have_json(checked, issuer, postgres):
+    token = issuer.token(sub="csv_reader", tenant_id=2)
+    for definition in ({"from": "csv_cities"}, {"from": "all_people", "select": ["id", "csv_city.name"]}):
+        said = validate(checked, token, definition, "?format=csv")
+        assert said["sample"] is None and said["estimatedRows"] > 0 and said["estimatedBytes"] > 0
+        assert ask(checked, token, definition, params="?format=csv").status == 200
+        problem.check(ask(checked, token, {**definition, "validateOnly": True}), 403)  # of a page, which is JSON
+    assert validate(checked, token, {"from": "all_people", "select": ["id"]}, "?format=csv")["sample"]
+    process.wait_until(lambda: len(postgres.execute(LINES)) == 7, "the audit's lines", 10)
+    assert [shown for shown, in postgres.execute(f"{LINES} AND definition LIKE '%validateOnly%' AND status = 200 ORDER BY seq")] == [0, 0, 10]
+
+
+LINES = "SELECT rows FROM sluice.audit WHERE subject = 'csv_reader'"
 
 
 def test_limits_of_a_policy(checked, token):
