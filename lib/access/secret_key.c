@@ -18,6 +18,7 @@
 enum { BLOCK_BYTES = 64 /* of SHA-256 */ };
 
 struct secret_key {
+	struct secret_key *previous; /* NULL: none */
 	size_t len;
 	uint8_t secret[];
 };
@@ -36,6 +37,7 @@ static struct secret_key *new_key(const void *secret, size_t len)
 {
 	struct secret_key *k = mem_alloc(1, sizeof *k + len);
 
+	k->previous = NULL;
 	k->len = len;
 	memcpy(k->secret, secret, len);
 	return k;
@@ -157,7 +159,7 @@ static struct secret_key *read_or_make(const char *path, struct err *e)
 
 /* ---- the interface */
 
-struct secret_key *secret_key_open(const struct settings *s, struct err *e)
+static struct secret_key *open_current(const struct settings *s, struct err *e)
 {
 	size_t len = strlen(s->secret_key);
 
@@ -177,10 +179,27 @@ struct secret_key *secret_key_open(const struct settings *s, struct err *e)
 	return k;
 }
 
+struct secret_key *secret_key_open(const struct settings *s, struct err *e)
+{
+	size_t previous_len = strlen(s->secret_previous);
+
+	if (previous_len && previous_len < SECRET_KEY_BYTES) {
+		err_set(e, ERR_CONFIG, "secret.previous is shorter than %d characters",
+			(int)SECRET_KEY_BYTES);
+		return NULL;
+	}
+	struct secret_key *k = open_current(s, e);
+
+	if (k && previous_len)
+		k->previous = new_key(s->secret_previous, previous_len);
+	return k;
+}
+
 void secret_key_close(struct secret_key *k)
 {
 	if (!k)
 		return;
+	secret_key_close(k->previous);
 	OPENSSL_cleanse(k->secret, k->len);
 	free(k);
 }
@@ -189,6 +208,14 @@ void secret_key_derive(
 	const struct secret_key *k, const char *purpose, uint8_t out[SECRET_KEY_BYTES])
 {
 	hmac(k->secret, k->len, purpose, strlen(purpose), out);
+}
+
+bool secret_key_derive_previous(
+	const struct secret_key *k, const char *purpose, uint8_t out[SECRET_KEY_BYTES])
+{
+	if (k->previous)
+		secret_key_derive(k->previous, purpose, out);
+	return k->previous != NULL;
 }
 
 void secret_key_sign(const uint8_t key[SECRET_KEY_BYTES], const void *data, size_t len,

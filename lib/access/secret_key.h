@@ -1,5 +1,5 @@
 /*
- * Secret key: what page tokens are signed and hash masks are keyed with.
+ * Secret key: what page tokens and links are signed and hash masks are keyed with.
  *
  * One secret: secret.key, or else 32 random bytes in the file state.dir/secret that the processes of a host share.
  * From it comes a key for each purpose, so that what is learnt of one is no help with another:
@@ -25,13 +25,17 @@ enum {
 
 struct secret_key;
 
-/* NULL and ERR_CONFIG when the setting is shorter than 32 characters, or when the file, whose path
- * is then named, can neither be read nor made or is not as above. The setting is copied. */
+/* NULL and ERR_CONFIG when a setting is shorter than 32 characters, or when the file, whose path
+ * is then named, can neither be read nor made or is not as above. The settings are copied. */
 struct secret_key *secret_key_open(const struct settings *s, struct err *e);
 void secret_key_close(struct secret_key *k); /* wipes it; NULL is let be */
 
 /* The key for a purpose ("page token", "mask"). */
 void secret_key_derive(
+	const struct secret_key *k, const char *purpose, uint8_t out[SECRET_KEY_BYTES]);
+
+/* The same from secret.previous, for what was signed before the secret was changed; false where there is none. */
+bool secret_key_derive_previous(
 	const struct secret_key *k, const char *purpose, uint8_t out[SECRET_KEY_BYTES]);
 
 /* HMAC-SHA-256 of data under such a key. Ends the process when OpenSSL fails. */

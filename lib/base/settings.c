@@ -60,6 +60,8 @@ static const struct conf_key keys[] = {
 	{ "secret", "key", CONF_TEXT, CONF_SECRET, TOP(secret_key), "", NULL, 0,
 		"what hash masks and page tokens are keyed with, 32 characters or more, env:NAME or "
 		"file:/path; empty: one made in state.dir, and no hash masks" },
+	{ "secret", "previous", CONF_TEXT, CONF_SECRET, TOP(secret_previous), "", NULL, 0,
+		"the secret before this one, while links that it signed are about; empty: none" },
 
 	{ "limits", "requests", CONF_INTEGER, 0, TOP(limits_requests), "100", NULL, 0,
 		"requests that one principal may make in a window; 0: any number" },

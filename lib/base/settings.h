@@ -85,7 +85,8 @@ struct settings {
 	struct settings_strings roles_admin;
 
 	/* secret */
-	const char *secret_key; /* "": one made in state.dir */
+	const char *secret_key;      /* "": one made in state.dir */
+	const char *secret_previous; /* "": none; links that it signed still hold */
 
 	/* limits */
 	int64_t limits_requests; /* per window and principal; 0: none */

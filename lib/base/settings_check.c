@@ -185,6 +185,9 @@ int settings_check(const struct settings *s, struct conf *c, struct err *e)
 	if (*s->secret_key && strlen(s->secret_key) < SECRET_CHARACTERS)
 		return conf_fail(
 			c, e, "secret.key", "must have %d characters or more", SECRET_CHARACTERS);
+	if (*s->secret_previous && strlen(s->secret_previous) < SECRET_CHARACTERS)
+		return conf_fail(c, e, "secret.previous", "must have %d characters or more",
+			SECRET_CHARACTERS);
 	for (size_t i = 0; i < s->databases_n; i++)
 		if (check_session(c, &s->databases[i], e))
 			return -1;

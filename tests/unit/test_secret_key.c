@@ -107,7 +107,7 @@ static int set_up_test(void **state)
 
 static struct settings settings_of(const char *secret)
 {
-	return (struct settings){ .secret_key = secret, .state_dir = dir };
+	return (struct settings){ .secret_key = secret, .secret_previous = "", .state_dir = dir };
 }
 
 static struct secret_key *must_open(const char *secret)
@@ -422,7 +422,9 @@ static void refuses_another_users_file(void **state)
 
 static void leaves_nothing_when_it_cannot_be_made(void **state)
 {
-	struct settings s = { .secret_key = "", .state_dir = "/tmp/sluice-secret/none" };
+	struct settings s = {
+		.secret_key = "", .secret_previous = "", .state_dir = "/tmp/sluice-secret/none"
+	};
 	struct err e = { 0 };
 
 	(void)state;
