@@ -320,20 +320,15 @@ def test_none_at_all_where_each_would_be_read(make_site, checked, token, postgre
 def test_tables_are_not_scanned(checked, token, postgres):
     """By the server's own statistics, of a query that would read it all twice."""
     def scanned():
-        postgres.execute("SELECT pg_stat_clear_snapshot()")
+        """A session tells what it did at its end, and until then only when it likes."""
+        postgres.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'sluice'")
         return postgres.execute("SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'checked'")[0][0]
     definition = {"from": "all_people", "sort": ["label"], "page": {"limit": 1000}}
-    time.sleep(1.5)  # a session tells what it did no more often than each second, and sometimes later
     before = scanned()
     for _ in range(3):
         validate(checked, token, definition)
-    time.sleep(1.5)
-    validate(checked, token, {"from": "users", "page": {"limit": 1}})
-    time.sleep(0.5)
-    assert scanned() - before <= ROWS / 100  # the samples'
+    assert 0 < scanned() - before <= ROWS / 100  # the samples'
     ask(checked, token, definition)
-    time.sleep(1.5)
-    ask(checked, token, {"from": "users", "page": {"limit": 1}, "count": "none"})
     assert scanned() - before >= ROWS
 
 
