@@ -32,7 +32,12 @@
 	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"                           \
 	" LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
 
-/* Of tables as most are: no partitions, no column of a domain or a composite type. The last column says of which this
+/* hstore, citext …: not an enum, array, range or composite, whose comparisons are the server's own. */
+#define IS_FROM_OUTSIDE                                                                            \
+	" coalesce(b.typtype = 'b' AND b.typcategory <> 'A'"                                       \
+	"  AND b.typnamespace <> 'pg_catalog'::regnamespace, false)"
+
+/* Of tables as most are: no partitions, no column of a domain or a composite type. The last column but one says of which this
  * is not so. It takes the server a quarter of the time to plan that the whole statement does. */
 static const char plain_sql[] = TABLE_AND_COLUMN
 	" (CASE WHEN b.typname IN ('int2vector', 'oidvector') THEN 4 WHEN b.typcategory = 'A' THEN "
@@ -41,7 +46,7 @@ static const char plain_sql[] = TABLE_AND_COLUMN
 	" CASE el.typtype WHEN 'e' THEN 'text' WHEN 'b' THEN el.typname::text END,"
 	" coalesce(i.indnkeyatts = 1 AND i.indkey[0] = a.attnum, false),"
 	" CASE WHEN c.relkind IN ('r', 'm') THEN c.relpages END::bigint,"
-	" c.relkind = 'p' OR coalesce(b.typtype IN ('d', 'c'), false)" FROM_TABLE
+	" c.relkind = 'p' OR coalesce(b.typtype IN ('d', 'c'), false)," IS_FROM_OUTSIDE FROM_TABLE
 	" LEFT JOIN pg_type b ON b.oid = a.atttypid"
 	" LEFT JOIN pg_type el ON b.typcategory = 'A' AND el.oid = b.typelem"
 	" LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary" OF_TABLE;
@@ -65,7 +70,8 @@ static const char whole_sql[] = TABLE_AND_COLUMN
 	" CASE c.relkind WHEN 'r' THEN c.relpages WHEN 'm' THEN c.relpages WHEN 'p' THEN"
 	"  (SELECT CASE WHEN bool_and(l.relkind = 'r') THEN sum(greatest(l.relpages, 0)) END"
 	"   FROM pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid WHERE p.isleaf)"
-	"  END::bigint, false" FROM_TABLE " LEFT JOIN pg_type t ON t.oid = a.atttypid"
+	"  END::bigint, false," IS_FROM_OUTSIDE FROM_TABLE
+	" LEFT JOIN pg_type t ON t.oid = a.atttypid"
 	" LEFT JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN"
 	"  (WITH RECURSIVE d(oid, base) AS (SELECT t.oid, t.typbasetype UNION ALL"
 	"   SELECT p.oid, p.typbasetype FROM d JOIN pg_type p ON p.oid = d.base)"
@@ -85,7 +91,8 @@ enum {
 	AT_ELEMENT,
 	AT_PRIMARY_KEY,
 	AT_BLOCKS,
-	AT_IS_MORE
+	AT_IS_MORE,
+	AT_IS_FROM_OUTSIDE
 };
 
 void catalog_statement(
@@ -168,6 +175,7 @@ void catalog_add(struct arena *a, const struct batch *b, struct catalog_table *t
 		c->json = (uint8_t)COLUMN_VALUE(&b->columns[AT_JSON], int16_t, row);
 		if (!column_is_null(&b->columns[AT_ELEMENT], row))
 			c->element = text_at(a, b, AT_ELEMENT, row);
+		c->is_from_outside = column_bool(&b->columns[AT_IS_FROM_OUTSIDE], row);
 		if (column_bool(&b->columns[AT_PRIMARY_KEY], row))
 			t->primary_key = c;
 	}
@@ -270,6 +278,7 @@ static int put_mask(
 	c->nullable = mask != MASK_STARS;
 	c->json = JSON_TEXT;
 	c->element = NULL;
+	c->is_from_outside = false;
 	return 0;
 }
 

@@ -26,7 +26,9 @@ struct catalog_column {
 	bool nullable;
 	uint8_t json;        /* enum json_kind, of what is or becomes JSON */
 	const char *element; /* of an array: its elements' base type; NULL: none that is simple */
-	uint8_t mask;        /* enum mask: what the caller sees of it is text, or nothing */
+	/* Of a type that came from outside: what it is sorted by need not be its <, and it need not have one. */
+	bool is_from_outside;
+	uint8_t mask; /* enum mask: what the caller sees of it is text, or nothing */
 };
 
 struct catalog_table {

@@ -218,6 +218,7 @@ static void put_tie_break(struct compile *c, struct parts *p)
 			.kind = kind_of(key->base_type),
 			.type = key->base_type,
 			.nullable = key->nullable,
+			.is_from_outside = key->is_from_outside,
 			.column = key,
 			.tables = 1 };
 
@@ -414,7 +415,7 @@ static void fill(const struct compile *c, const struct parts *p, struct compiled
 	out->outputs_n = q->select_n;
 	out->outputs = arena_zero(arena_of(c), q->select_n + 1, sizeof *out->outputs);
 	out->is_grouped = p->is_grouped;
-	out->by_values = c->cursor && p->keys.is_total;
+	out->by_values = c->cursor && keyset_is_by_values(&p->keys);
 	if (c->cursor)
 		fill_keys(c, p, out);
 	for (size_t i = 0; i < q->select_n; i++) {
@@ -446,7 +447,8 @@ int compile_query(struct compile *c, struct compiled *out, struct err *e)
 	*out = (struct compiled){ 0 };
 	if (put_all(c, &p, e) < 0)
 		return -1;
-	if (c->after && c->after->offset < 0 && c->after->values_n != p.keys.n)
+	if (c->after && c->after->offset < 0 &&
+		(c->after->values_n != p.keys.n || !keyset_is_by_values(&p.keys)))
 		return err_set(e, ERR_BAD_REQUEST, "page.after is no token for this query");
 	const char *from = scope_from(c->scope, &p.sql);
 

@@ -54,6 +54,7 @@ static int column(struct expr_compiler *c, const struct expr *x, struct term *ou
 		.nullable = found->nullable || in->parent,
 		.column = found,
 		.tables = 1u << in->number,
+		.is_from_outside = found->is_from_outside,
 		.is_private = found->mask || is_tenant,
 	};
 	return 0;
@@ -215,6 +216,7 @@ static void join_terms(struct term *out, const struct term *t)
 {
 	out->tables |= t->tables;
 	out->has_aggregate = out->has_aggregate || t->has_aggregate;
+	out->is_from_outside = out->is_from_outside || t->is_from_outside;
 	out->is_private = out->is_private || t->is_private;
 	out->nullable = out->nullable || t->nullable;
 }
@@ -497,7 +499,10 @@ static int aggregate_of(
 		return count(c, x, out, e);
 	if (argument(c, x, 0, NULL, &a, e) < 0)
 		return -1;
-	*out = (struct term){ .tables = a.tables, .nullable = true, .is_private = a.is_private };
+	*out = (struct term){ .tables = a.tables,
+		.nullable = true,
+		.is_from_outside = a.is_from_outside,
+		.is_private = a.is_private };
 	return x->op == EXPR_SUM || x->op == EXPR_AVG ? sum_or_avg(c, x, &a, out, e)
 						      : least_or_most(c, x, &a, out, e);
 }

@@ -19,6 +19,7 @@ struct term {
 		*column; /* where it is one and nothing more; NULL: an expression */
 	unsigned tables; /* bits of the scope's tables it reads */
 	bool has_aggregate;
+	bool is_from_outside; /* as the column's, where it is KIND_OTHER */
 	bool is_private; /* of a column that is masked or a tenant's: values beside it are not told */
 };
 

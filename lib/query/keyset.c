@@ -37,6 +37,14 @@ void keyset_add_groups(struct keyset *k, struct arena *a)
 			keyset_add(k, a, &k->groups[i], false, false);
 }
 
+bool keyset_is_by_values(const struct keyset *k)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (k->items[i].term.kind == KIND_OTHER && k->items[i].term.is_from_outside)
+			return false;
+	return k->is_total;
+}
+
 void keyset_put_order(const struct keyset *k, struct buf *b, const char *by)
 {
 	for (size_t i = 0; i < k->n; i++) {
@@ -72,6 +80,17 @@ static const char *value_of(const struct keyset *k, struct sql *sql, const char 
 		       : param;
 }
 
+/* IS NULL is true, and IS NOT NULL false, of a composite with fields that are NULL too. */
+static const char *is_null(const struct keyset *k, size_t i)
+{
+	return k->items[i].term.kind == KIND_OTHER ? "IS NOT DISTINCT FROM NULL" : "IS NULL";
+}
+
+static const char *is_not_null(const struct keyset *k, size_t i)
+{
+	return k->items[i].term.kind == KIND_OTHER ? "IS DISTINCT FROM NULL" : "IS NOT NULL";
+}
+
 /* Greater in the i-th key alone; NULL: nothing is. */
 static const char *greater(
 	const struct keyset *k, struct sql *sql, const char *value, size_t i, const char *name)
@@ -79,7 +98,9 @@ static const char *greater(
 	const struct keyset_item *item = &k->items[i];
 
 	if (!value)
-		return item->nulls_first ? arena_printf(sql->arena, "%s IS NOT NULL", name) : NULL;
+		return item->nulls_first
+			       ? arena_printf(sql->arena, "%s %s", name, is_not_null(k, i))
+			       : NULL;
 	return arena_printf(sql->arena, "%s %s %s", name, item->descending ? "<" : ">",
 		value_of(k, sql, value, i));
 }
@@ -91,7 +112,7 @@ static const char *null_behind(
 
 	if (!value || !item->term.nullable || item->nulls_first)
 		return NULL;
-	return arena_printf(sql->arena, "%s IS NULL", name);
+	return arena_printf(sql->arena, "%s %s", name, is_null(k, i));
 }
 
 static const char *range(const struct keyset *k, struct sql *sql, const struct cursor *after,
@@ -110,7 +131,7 @@ static const char *range(const struct keyset *k, struct sql *sql, const struct c
 		if (after->values[j])
 			buf_printf(&b, "%s = %s AND ", name, value_of(k, sql, after->values[j], j));
 		else
-			buf_printf(&b, "%s IS NULL AND ", name);
+			buf_printf(&b, "%s %s AND ", name, is_null(k, j));
 	}
 	buf_puts(&b, last);
 	const char *text = arena_strdup(sql->arena, buf_str(&b));

@@ -23,6 +23,9 @@ struct keyset {
 	bool is_total; /* no two rows have the same values */
 };
 
+/* Can a page begin behind values of the keys? Else its rows are to be counted off. */
+bool keyset_is_by_values(const struct keyset *k);
+
 /* A further key, unless the rows are sorted by it already. */
 void keyset_add(
 	struct keyset *k, struct arena *a, const struct term *t, bool descending, bool nulls_first);

@@ -34,14 +34,21 @@ TYPES = {
     "flag": ("bool", "(ARRAY[true, false, NULL])[1 + i % 3]"),
     "letter": ('"char"', """(ARRAY['a', '', NULL]::"char"[])[1 + i % 3]"""),
     "range": ("int4range", "int4range(i % 3, 5)"),
-    "pair": ("odd.pair", "ROW(i % 3, NULL)::odd.pair"),
+    "pair": ("odd.pair", "(ARRAY[ROW(1, NULL), ROW(2, 'b'), ROW(NULL, NULL), NULL]::odd.pair[])[1 + i % 4]"),
+    "tags": ("odd.hstore", "(ARRAY['a=>1', 'b=>NULL, a=>2', '', NULL]::odd.hstore[])[1 + i % 4]"),
+    "tag_list": ("odd.hstore[]", """(ARRAY['{a=>1}', '{"b=>2","a=>3"}', NULL])[1 + i % 3]::odd.hstore[]"""),
+    "distant": ("odd.citext", "(ARRAY['a', 'B', 'c', 'A', NULL, 'b'])[1 + i % 6]"),
     "point": ("point", "point(i, 2)"),
 }
-UNSORTED = ("pair", "point")
+UNSORTED = ("point",)
 
 SQL = """
 CREATE SCHEMA odd;
 CREATE COLLATION odd.folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE EXTENSION IF NOT EXISTS hstore;
+CREATE EXTENSION IF NOT EXISTS citext;
+ALTER EXTENSION hstore SET SCHEMA odd;
+ALTER EXTENSION citext SET SCHEMA odd;
 CREATE TYPE odd.mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TYPE odd.pair AS (a int, b text);
 CREATE TABLE odd.types (id int PRIMARY KEY, {columns});
@@ -66,6 +73,8 @@ def site(fleet, postgres):
                                            "wide": {"name": "odd.wide"}}}, workers=(1, 1))
     yield one
     fleet.stop(one)
+    for name in ("hstore", "citext"):
+        postgres.execute(f"ALTER EXTENSION {name} SET SCHEMA public")
     postgres.execute("DROP SCHEMA odd CASCADE")
 
 
