@@ -20,7 +20,10 @@
 	"id = $1::uuid AND fence = $2::bigint AND state = 'running'"                               \
 	" AND lease_until > clock_timestamp()"
 
-enum { LOST_MS = 1000 /* between two tries to have the database back */ };
+enum {
+	LOST_MS = 1000, /* between two tries to have the database back */
+	PAUSE_MS = 100  /* between two claims when what is due was locked for a moment */
+};
 
 struct job_queue {
 	struct metadata *metadata; /* borrowed */
@@ -93,7 +96,7 @@ static void look_ahead(struct job_queue *q)
 	if (r && !PQgetisnull(r, 0, 0)) {
 		int64_t ms = number(r, 0);
 
-		q->due_us = clock_monotonic_us() + (ms > 0 ? ms : 0) * 1000;
+		q->due_us = clock_monotonic_us() + (ms > PAUSE_MS ? ms : PAUSE_MS) * 1000;
 	}
 	PQclear(r);
 }

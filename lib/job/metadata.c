@@ -78,7 +78,7 @@ static int failed(struct metadata *m, const PGresult *r, struct err *e)
 {
 	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
 
-	err_set(e, ERR_UNAVAILABLE, "the outcomes of exports cannot be reached");
+	err_set(e, ERR_UNAVAILABLE, "what is kept of exports cannot be reached");
 	return err_cause(e, "metadata: %s%s%s", state ? state : "", state ? ": " : "",
 		PQerrorMessage(m->conn));
 }

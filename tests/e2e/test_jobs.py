@@ -650,21 +650,49 @@ def test_a_crash_of_the_server_takes_back_nothing(top, prefix, start, tool):
     folder = os.path.join(top, "crash")
     os.mkdir(folder)
     server = Postgres(folder, 1, settings="wal_writer_delay = 10s\nsynchronous_commit = off\n")
-    try:
-        conf = write_conf(top, server, "sluice")
-        migrate(prefix, conf)
-        one = start(conf)
-        jobs = [one.make(payload=n) for n in range(3)]
-        leases = [one.claim(), one.claim()]
-        assert one.end(leases[0]) == "succeeded"
-        assert one.ask("remove", jobs[2], "ann") == "0"
+    found = "SELECT state || CASE WHEN deleted IS NULL THEN '' ELSE ' removed' END, fence FROM sluice.jobs ORDER BY created"
+    leases = []
+
+    def crash():
         server.stop(signal.SIGQUIT)
         server.start()
-        assert server.execute("SELECT state, fence FROM sluice.jobs ORDER BY created") == [
-            ("succeeded", 1), ("running", 1), ("canceled", 0)]
-        assert one.beat(leases[1]) is False  # by a new session
-        # The same is said again by a worker that never heard the answer.
-        assert one.end(leases[0]) == "succeeded"
-        refused("conflict", one.end, leases[0], "failed", "x")
+
+    try:
+        conf = write_conf(folder, server, "sluice")
+        migrate(prefix, conf)
+        one = start(conf)
+        steps = [
+            (lambda: one.make(payload=1), [("queued", 0)]),
+            (lambda: leases.append(one.claim()), [("running", 1)]),
+            (lambda: one.end(leases[0]), [("succeeded", 1)]),
+            (lambda: one.ask("remove", one.make(payload=2), "ann"), [("succeeded", 1), ("canceled", 0)]),
+            (lambda: one.ask("remove", leases[0].id, "ann"), [("succeeded removed", 1), ("canceled", 0)])]
+        for step, after in steps:
+            step()
+            crash()
+            assert server.execute(found) == after
     finally:
         server.stop()
+
+
+def test_what_a_worker_did_not_hear_it_may_say_again(tool, db):
+    """Its session died behind the commit: the end that was kept is no other's."""
+    tool.make()
+    lease = tool.claim()
+    tool.end(lease, files=2)
+    kept = db.execute("SELECT to_json(f)::text FROM sluice.job_files f ORDER BY n")
+    assert tool.end(lease, files=2) == "succeeded" and len(kept) == 2
+    assert db.execute("SELECT to_json(f)::text FROM sluice.job_files f ORDER BY n") == kept
+    refused("conflict", tool.end, lease, "failed", "x")
+
+
+def test_a_session_that_dies_is_replaced(start, tool, db):
+    worker = start()
+    assert worker.claim() is None
+    db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'jobs' AND usename = 'sluice'")
+    assert worker.ask("wait", 600000) == "waited"  # what was told meanwhile nobody knows
+    assert worker.ask("wait", 0) == "waited"
+    assert worker.claim() is None
+    worker.send("wait", 600000)
+    tool.make()
+    assert worker.receive() == "waited" and worker.claim()
