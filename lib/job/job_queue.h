@@ -3,8 +3,8 @@
  * a lease: JOB_LEASE_S long, renewed by each job_beat, and numbered by a fence.
  *
  * Every call with a lease sets ERR_CONFLICT when it is no longer held: it has passed, or another worker has the job, or its owner
- * has canceled it meanwhile. Nothing was changed then; the worker drops what it has made. A lease that has passed is not had
- * again, even if nobody else has claimed the job.
+ * has canceled it meanwhile. Nothing was changed then. What the worker has made it drops, but only what bears its fence: another holder may be
+ * at work beside it. A lease that has passed is not had again, even if nobody else has claimed the job.
  *
  * Turns: the tenant (or the subject of none) with the fewest running jobs comes first, and of that tenant the oldest job; no tenant has
  * more running than limits.jobs. A job is tried JOB_ATTEMPTS times, and a lease that was lost counts as one.
@@ -56,7 +56,7 @@ int job_claim(struct job_queue *q, const char *only, struct arena *a, struct job
 
 /* Wait until there may be something to claim, timeout_ms at most, or until a signal comes. Returns at once for what was told since
  * the last claim, and in time for a job that is to be tried again or a lease that passes. A job that waits because it was
- * locked for a moment is not told of: claim again now and then. When the database is lost it waits a second, -1. */
+ * locked for a moment is not told of: claim again now and then. 0; -1, after a second, while the database is lost. */
 int job_wait(struct job_queue *q, int timeout_ms, struct err *e);
 
 /* Whether the owner of the job claimed last was heard to cancel it; asks nobody, and so may be called between batches. What is not
