@@ -156,7 +156,7 @@ static PGresult *set_up(struct metadata *m)
 		" SET default_transaction_isolation = 'read committed';"
 		" %s%s%s"
 		" SELECT lossy FROM sluice.outcomes WHERE false AND EXISTS"
-		" (SELECT FROM sluice.schemas, sluice.audit, sluice.cache, sluice.job_files)",
+		" (SELECT FROM sluice.schemas, sluice.audit, sluice.cache, sluice.links)",
 		m->limit_ms ? m->limit_ms : STATEMENT_MS, m->channel ? "LISTEN " : "",
 		m->channel ? m->channel : "", m->channel ? ";" : "");
 	PGresult *r = PQsendQuery(m->conn, buf_str(&sql)) ? answer(m) : NULL;

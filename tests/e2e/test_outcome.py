@@ -138,7 +138,7 @@ def test_an_end_that_cannot_be_noted_does_not_run_for_ever(one_worker, token, po
     ("ALTER TABLE sluice.schemas RENAME TO others", "ALTER TABLE sluice.others RENAME TO schemas"),
     ("ALTER TABLE sluice.audit RENAME TO others", "ALTER TABLE sluice.others RENAME TO audit"),
     ("ALTER TABLE sluice.cache RENAME TO others", "ALTER TABLE sluice.others RENAME TO cache"),
-    ("ALTER TABLE sluice.job_files RENAME TO others", "ALTER TABLE sluice.others RENAME TO job_files"),
+    ("ALTER TABLE sluice.links RENAME TO others", "ALTER TABLE sluice.others RENAME TO links"),
     ("ALTER SCHEMA sluice RENAME TO other", "ALTER SCHEMA other RENAME TO sluice")])
 def test_a_schema_that_was_not_migrated_is_refused(fleet, token, postgres, change, back):
     """Nothing is exported whose outcome could not be asked, and the answer says what to do."""
