@@ -3,24 +3,7 @@
 #include <string.h>
 
 #include "lib/query/columns.h"
-#include "lib/query/keyset.h"
-
-/* The parts of a statement, as text. */
-struct parts {
-	struct sql sql;
-	struct term *outputs; /* of the query's select */
-	const char *where;    /* condition, or NULL */
-	const char *group_by; /* list, or NULL */
-	const char *having;   /* condition, or NULL */
-	struct keyset keys;   /* what the rows are sorted by */
-	bool is_grouped;
-	bool is_dear; /* JSON is to be made */
-};
-
-static struct arena *arena_of(const struct compile *c)
-{
-	return c->scope->arena;
-}
+#include "lib/query/compile_part.h"
 
 /* ---- select */
 
@@ -32,9 +15,9 @@ static void select_all(struct compile *c)
 
 	if (q->select_n)
 		return;
-	q->select = arena_zero(arena_of(c), t->columns_n + 1, sizeof *q->select);
+	q->select = arena_zero(compile_arena(c), t->columns_n + 1, sizeof *q->select);
 	for (size_t i = 0; i < t->columns_n; i++) {
-		struct expr *x = arena_zero(arena_of(c), 1, sizeof *x);
+		struct expr *x = arena_zero(compile_arena(c), 1, sizeof *x);
 
 		*x = (struct expr){ .op = EXPR_COLUMN, .text = t->columns[i].name, .where = "" };
 		q->select[i].expr = x;
@@ -46,7 +29,7 @@ static int put_outputs(struct compile *c, struct expr_compiler *x, struct parts 
 {
 	const struct query *q = c->query;
 
-	p->outputs = arena_zero(arena_of(c), q->select_n + 1, sizeof *p->outputs);
+	p->outputs = arena_zero(compile_arena(c), q->select_n + 1, sizeof *p->outputs);
 	x->may_aggregate = true;
 	for (size_t i = 0; i < q->select_n; i++) {
 		if (expr_value(x, q->select[i].expr, NULL, &p->outputs[i], e) < 0)
@@ -85,10 +68,10 @@ static int put_groups(struct compile *c, struct expr_compiler *x, struct parts *
 		if (status < 0)
 			break;
 		buf_printf(&b, "%s%s", i ? ", " : "", t.sql);
-		keyset_add_group(&p->keys, arena_of(c), &t);
+		keyset_add_group(&p->keys, compile_arena(c), &t);
 	}
 	if (q->group_by_n) {
-		p->group_by = arena_strdup(arena_of(c), buf_str(&b));
+		p->group_by = arena_strdup(compile_arena(c), buf_str(&b));
 		p->is_grouped = true;
 	}
 	buf_free(&b);
@@ -106,10 +89,10 @@ static int put_having(struct compile *c, struct expr_compiler *x, struct parts *
 		return -1;
 	x->may_aggregate = false;
 	/* What has no aggregate would be moved to where the rows are chosen, and fail on another tenant's. */
-	p->having =
-		scope_has_tenants(c->scope)
-			? arena_printf(arena_of(c), "CASE WHEN count(*) >= 0 THEN %s END", t.sql)
-			: t.sql;
+	p->having = scope_has_tenants(c->scope)
+			    ? arena_printf(compile_arena(c), "CASE WHEN count(*) >= 0 THEN %s END",
+				      t.sql)
+			    : t.sql;
 	p->is_grouped = true;
 	return 0;
 }
@@ -143,10 +126,10 @@ static void put_page(struct compile *c, struct parts *p)
 	key.column = scope_put_column(
 		c->scope, from, catalog_column(from->table, from->table->primary_key->name));
 	page_predicate(
-		arena_of(c), &key, page->bounds, page->number, (int)p->sql.n + 1, &predicate);
+		compile_arena(c), &key, page->bounds, page->number, (int)p->sql.n + 1, &predicate);
 	for (size_t i = 0; i < predicate.params_n; i++)
 		sql_param(&p->sql, predicate.params[i], i ? "page end" : "page begin");
-	p->where = p->where ? arena_printf(arena_of(c), "%s AND %s", predicate.sql, p->where)
+	p->where = p->where ? arena_printf(compile_arena(c), "%s AND %s", predicate.sql, p->where)
 			    : predicate.sql;
 }
 
@@ -184,7 +167,7 @@ static int put_sort(struct compile *c, struct expr_compiler *x, struct parts *p,
 				"%s has no order to sort by: cast it to text", kind_name(t.kind));
 		if (t.has_aggregate && !p->is_grouped)
 			p->is_grouped = true;
-		keyset_add(&p->keys, arena_of(c), &t, s->descending,
+		keyset_add(&p->keys, compile_arena(c), &t, s->descending,
 			s->nulls == NULLS_DEFAULT ? s->descending : s->nulls == NULLS_FIRST);
 	}
 	x->may_aggregate = false;
@@ -196,7 +179,7 @@ static void put_outputs_order(struct compile *c, struct parts *p)
 {
 	for (size_t i = 0; i < c->query->select_n; i++)
 		if (p->outputs[i].kind != KIND_OTHER && kind_is_ordered(p->outputs[i].kind))
-			keyset_add(&p->keys, arena_of(c), &p->outputs[i], false, false);
+			keyset_add(&p->keys, compile_arena(c), &p->outputs[i], false, false);
 }
 
 /* What makes the order one of all rows: so that limited results are the same each time, and cursors go on. */
@@ -209,7 +192,7 @@ static void put_tie_break(struct compile *c, struct parts *p)
 	if (!wanted)
 		return;
 	if (p->is_grouped) {
-		keyset_add_groups(&p->keys, arena_of(c));
+		keyset_add_groups(&p->keys, compile_arena(c));
 		p->keys.is_total = true;
 	} else if (t->primary_key && t->unique_key &&
 		   !strcmp(t->primary_key->name, t->unique_key->name)) {
@@ -222,7 +205,7 @@ static void put_tie_break(struct compile *c, struct parts *p)
 			.column = key,
 			.tables = 1 };
 
-		keyset_add(&p->keys, arena_of(c), &term, false, false);
+		keyset_add(&p->keys, compile_arena(c), &term, false, false);
 		p->keys.is_total = true;
 	} else if (t->order_by) {
 		struct term term = {
@@ -230,7 +213,7 @@ static void put_tie_break(struct compile *c, struct parts *p)
 		};
 
 		/* Not shown, or not known to be unique: an order, but no cursor. */
-		keyset_add(&p->keys, arena_of(c), &term, false, false);
+		keyset_add(&p->keys, compile_arena(c), &term, false, false);
 	}
 	if (c->cursor && c->query->sort_n && !p->keys.is_total)
 		put_outputs_order(c, p);
@@ -242,9 +225,9 @@ static int put_all(struct compile *c, struct parts *p, struct err *e)
 		.scope = c->scope, .sql = &p->sql, .is_after_groups = is_grouped(c->query)
 	};
 
-	p->sql.arena = arena_of(c);
+	p->sql.arena = compile_arena(c);
 	select_all(c);
-	if (columns_name(arena_of(c), c->query->select, c->query->select_n, e) < 0) {
+	if (columns_name(compile_arena(c), c->query->select, c->query->select_n, e) < 0) {
 		c->where = "/select";
 		return -1;
 	}
@@ -271,18 +254,16 @@ static const char *leaving(struct compile *c, struct parts *p, const struct term
 {
 	if (t->column && catalog_is_nested(t->column) && !c->nested_as_text) {
 		p->is_dear = true;
-		return arena_printf(arena_of(c), "to_json(%s)", t->sql);
+		return arena_printf(compile_arena(c), "to_json(%s)", t->sql);
 	}
 	if (t->kind == KIND_JSONB) {
 		p->is_dear = true;
-		return arena_printf(arena_of(c), "%s::text", t->sql);
+		return arena_printf(compile_arena(c), "%s::text", t->sql);
 	}
 	return t->sql;
 }
 
-/* SELECT … FROM … WHERE … GROUP BY … HAVING …, with the sort keys behind the outputs where `keys` are wanted, and
- * one more condition. */
-static void put_core(struct compile *c, struct parts *p, const char *from, const char *more,
+void compile_put_core(struct compile *c, struct parts *p, const char *from, const char *more,
 	bool keys, struct buf *b)
 {
 	const struct query *q = c->query;
@@ -303,121 +284,16 @@ static void put_core(struct compile *c, struct parts *p, const char *from, const
 		buf_printf(b, " HAVING %s", p->having);
 }
 
-/* One more than the page has, to see whether there are more. */
-static void put_limit(const struct compile *c, struct buf *b, bool offset)
-{
-	const struct query *q = c->query;
-	int64_t skipped = c->after && c->after->offset >= 0 ? c->after->offset : q->offset;
-
-	if (q->limit >= 0)
-		buf_printf(b, " LIMIT %lld", (long long)(q->limit + (c->cursor ? 1 : 0)));
-	if (offset && skipped > 0)
-		buf_printf(b, " OFFSET %lld", (long long)skipped);
-}
-
-/* The page behind the cursor's values, of ranges that each begin in a place that an index can find. */
-static void put_ranges(struct compile *c, struct parts *p, const char *from, struct buf *b)
-{
-	const char *range;
-	size_t n = 0;
-
-	buf_puts(b, "(");
-	for (size_t i = 0; i < keyset_ranges_n(&p->keys); i++) {
-		range = keyset_range(&p->keys, &p->sql, c->after, i);
-		if (!range)
-			continue;
-		buf_puts(b, n++ ? ") UNION ALL (" : "(");
-		put_core(c, p, from, range, true, b);
-		keyset_put_order(&p->keys, b, NULL);
-		put_limit(c, b, false);
-	}
-	if (!n) {
-		buf_puts(b, "(");
-		put_core(c, p, from, "false", true, b);
-	}
-	buf_puts(b, "))");
-}
-
-/* Of what the batch holds text can be made that the server reads as the same value; of the rest the server makes it. */
-static bool is_spelled_here(const struct term *t)
-{
-	switch (t->kind) {
-	case KIND_BOOL:
-	case KIND_INTEGER:
-	case KIND_NUMERIC:
-	case KIND_FLOAT:
-	case KIND_TEXT:
-	case KIND_DATE:
-	case KIND_TIMESTAMP:
-	case KIND_TIMESTAMPTZ:
-	case KIND_UUID: return true;
-	default: return false;
-	}
-}
-
-/* The output that is the sort key and leaves as it is; select_n: none. */
-static size_t output_of_key(const struct compile *c, const struct parts *p, size_t key)
-{
-	const struct term *t = &p->keys.items[key].term;
-	size_t i = 0;
-
-	while (i < c->query->select_n &&
-		!(is_spelled_here(t) && !strcmp(p->outputs[i].sql, t->sql)))
-		i++;
-	return i;
-}
-
-static void put_cursor_query(struct compile *c, struct parts *p, const char *from, struct buf *b)
-{
-	const struct query *q = c->query;
-	bool behind = c->after && c->after->offset < 0;
-	size_t comma = q->select_n;
-
-	buf_puts(b, "SELECT ");
-	for (size_t i = 0; i < q->select_n; i++)
-		buf_printf(b, "%so%zu", i ? ", " : "", i);
-	for (size_t i = 0; i < p->keys.n; i++)
-		if (output_of_key(c, p, i) == q->select_n)
-			buf_printf(b, "%ss%zu%s", comma++ ? ", " : "", i,
-				is_spelled_here(&p->keys.items[i].term) ? "" : "::text");
-	buf_puts(b, " FROM ");
-	if (behind && !p->is_grouped) {
-		put_ranges(c, p, from, b);
-	} else {
-		buf_putc(b, '(');
-		put_core(c, p, from, NULL, true, b);
-		/* With it no condition from outside is moved in, to where the rows are chosen. */
-		buf_puts(b, behind && scope_has_tenants(c->scope) ? " OFFSET 0)" : ")");
-	}
-	buf_puts(b, " AS page");
-	/* Of groups no index says where they begin: all are made, and those behind the cursor taken. */
-	if (behind && p->is_grouped)
-		buf_printf(b, " WHERE %s", keyset_behind(&p->keys, &p->sql, c->after));
-	keyset_put_order(&p->keys, b, "page.s");
-	put_limit(c, b, true);
-}
-
-static void fill_keys(const struct compile *c, const struct parts *p, struct compiled *out)
-{
-	out->keys_n = p->keys.n;
-	out->keys = arena_zero(arena_of(c), p->keys.n + 1, sizeof *out->keys);
-	for (size_t i = 0; i < p->keys.n; i++) {
-		out->keys[i] = output_of_key(c, p, i);
-		if (out->keys[i] == out->outputs_n)
-			out->keys[i] += out->hidden_n++;
-	}
-}
-
 static void fill(const struct compile *c, const struct parts *p, struct compiled *out)
 {
 	const struct query *q = c->query;
 
 	out->outputs_n = q->select_n;
-	out->outputs = arena_zero(arena_of(c), q->select_n + 1, sizeof *out->outputs);
+	out->outputs = arena_zero(compile_arena(c), q->select_n + 1, sizeof *out->outputs);
 	out->is_grouped = p->is_grouped;
 	out->by_values = c->cursor && keyset_is_by_values(&p->keys);
 	if (c->cursor)
-		fill_keys(c, p, out);
+		compile_fill_keys(c, p, out);
 	for (size_t i = 0; i < q->select_n; i++) {
 		const struct term *t = &p->outputs[i];
 		const struct keyset_item *first = p->keys.n ? &p->keys.items[0] : NULL;
@@ -453,13 +329,13 @@ int compile_query(struct compile *c, struct compiled *out, struct err *e)
 	const char *from = scope_from(c->scope, &p.sql);
 
 	if (c->cursor) {
-		put_cursor_query(c, &p, from, &b);
+		compile_put_cursor(c, &p, from, &b);
 	} else {
-		put_core(c, &p, from, NULL, false, &b);
+		compile_put_core(c, &p, from, NULL, false, &b);
 		keyset_put_order(&p.keys, &b, NULL);
-		put_limit(c, &b, true);
+		compile_put_limit(c, &b, true);
 	}
-	sql_finish(&p.sql, arena_strdup(arena_of(c), buf_str(&b)), &out->statement);
+	sql_finish(&p.sql, arena_strdup(compile_arena(c), buf_str(&b)), &out->statement);
 	out->statement.parallel = p.is_dear && !c->page && c->query->limit < 0;
 	buf_free(&b);
 	fill(c, &p, out);
@@ -476,7 +352,7 @@ static int put_counted(struct compile *c, struct parts *p, struct err *e)
 
 	if (put_all(c, &all, e) < 0)
 		return -1;
-	p->sql.arena = arena_of(c);
+	p->sql.arena = compile_arena(c);
 	p->is_grouped = all.is_grouped;
 	if (p->is_grouped && (put_outputs(c, &x, p, e) < 0 || put_groups(c, &x, p, e) < 0 ||
 				     put_having(c, &x, p, e) < 0))
@@ -498,7 +374,7 @@ int compile_count(struct compile *c, int64_t most, struct statement *st, struct 
 
 	buf_puts(&b, "SELECT count(*) FROM (");
 	if (p.is_grouped) {
-		put_core(c, &p, from, NULL, false, &b);
+		compile_put_core(c, &p, from, NULL, false, &b);
 	} else {
 		buf_printf(&b, "SELECT 1 FROM %s", from);
 		if (p.where)
@@ -507,7 +383,7 @@ int compile_count(struct compile *c, int64_t most, struct statement *st, struct 
 	if (most < INT64_MAX)
 		buf_printf(&b, " LIMIT %lld", (long long)most + 1);
 	buf_puts(&b, ") AS counted");
-	sql_finish(&p.sql, arena_strdup(arena_of(c), buf_str(&b)), st);
+	sql_finish(&p.sql, arena_strdup(compile_arena(c), buf_str(&b)), st);
 	buf_free(&b);
 	return 0;
 }
