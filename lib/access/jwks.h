@@ -47,7 +47,8 @@ void jwks_close(struct jwks *j);
 
 /* The key of that name, for that algorithm; valid until the next call. NULL and ERR_UNAUTHORIZED
  * when the issuer has none, ERR_UNAVAILABLE when no key set could be had yet. Blocks for
- * auth.timeout (with discovery in it), and a second more behind another process, when it has to be fetched. */
+ * auth.timeout (with discovery in it), and a second more behind another process, when it has to be
+ * fetched. */
 const struct jwk *jwks_find(struct jwks *j, const char *kid, enum jwk_alg alg, struct err *e);
 
 #endif

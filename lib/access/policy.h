@@ -1,11 +1,11 @@
 /*
  * Policy: what a principal may see of a table.
  *
- * Of the settings' policies that are about the table, those that concern the principal add up: a column may be seen when
- * one of them shows it, and is masked only where every one that shows it masks it (then as the first of them says); rows
- * and formats are the most that any allows. A table that no policy is about is open to every viewer. A table that
- * policies are about, none of which concerns the principal, is not there for them: not visible, not joined.
- * Admins are no exception.
+ * Of the settings' policies that are about the table, those that concern the principal add up: a
+ * column may be seen when one of them shows it, and is masked only where every one that shows it
+ * masks it (then as the first of them says); rows and formats are the most that any allows. A table
+ * that no policy is about is open to every viewer. A table that policies are about, none of which
+ * concerns the principal, is not there for them: not visible, not joined. Admins are no exception.
  *
  * A table with a tenant column shows the rows of the principal's own tenant alone.
  */
@@ -45,13 +45,14 @@ struct rights {
 	const char *tenant_column;       /* NULL: the rows are everybody's */
 	const char *tenant;              /* NULL only where tenant_column is */
 	bool purpose_needed;
-	/* All of the above, and whom the database takes the principal for (databases.*.role_claim, .session), as one line of text,
-	 * equal exactly where these are: the key of a cache. The table and its database are not in it. */
+	/* All of the above, and whom the database takes the principal for (databases.*.role_claim,
+	 * .session), as one line of text, equal exactly where these are: the key of a cache. The
+	 * table and its database are not in it. */
 	const char *text;
 };
 
-/* ERR_NOT_FOUND when the table is not there for the principal, in the words of one that is not registered; ERR_FORBIDDEN when
- * its rows are tenants' and the token names none. */
+/* ERR_NOT_FOUND when the table is not there for the principal, in the words of one that is not
+ * registered; ERR_FORBIDDEN when its rows are tenants' and the token names none. */
 int policy_rights(const struct settings *s, const struct settings_table *t,
 	const struct principal *p, struct arena *a, struct rights *out, struct err *e);
 
@@ -68,7 +69,8 @@ int rights_format(const struct rights *r, const char *name, struct err *e);
 int mask_parse(const char *name);
 const char *mask_name(enum mask mask);
 
-/* What settings_read cannot know: ERR_CONFIG when a policy's mask is none, or is a hash without secret.key. */
+/* What settings_read cannot know: ERR_CONFIG when a policy's mask is none, or is a hash without
+ * secret.key. */
 int policy_check(const struct settings *s, struct err *e);
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * Secret key: what page tokens and links are signed and hash masks are keyed with.
  *
- * One secret: secret.key, or else 32 random bytes in the file state.dir/secret that the processes of a host share.
- * From it comes a key for each purpose, so that what is learnt of one is no help with another:
- * HMAC-SHA-256(secret, purpose) (RFC 2104; RFC 5869 §2.3 with one block).
+ * One secret: secret.key, or else 32 random bytes in the file state.dir/secret that the processes
+ * of a host share. From it comes a key for each purpose, so that what is learnt of one is no help
+ * with another: HMAC-SHA-256(secret, purpose) (RFC 2104; RFC 5869 §2.3 with one block).
  *
- * The file is made by whichever process is first, whole or not at all: written and synced beside it (O_EXCL), then
- * linked. It must be a plain file of 32 bytes that belongs to us and that nobody else may read or write.
+ * The file is made by whichever process is first, whole or not at all: written and synced beside it
+ * (O_EXCL), then linked. It must be a plain file of 32 bytes that belongs to us and that nobody
+ * else may read or write.
  */
 #ifndef SLUICE_ACCESS_SECRET_KEY_H
 #define SLUICE_ACCESS_SECRET_KEY_H
@@ -34,7 +35,8 @@ void secret_key_close(struct secret_key *k); /* wipes it; NULL is let be */
 void secret_key_derive(
 	const struct secret_key *k, const char *purpose, uint8_t out[SECRET_KEY_BYTES]);
 
-/* The same from secret.previous, for what was signed before the secret was changed; false where there is none. */
+/* The same from secret.previous, for what was signed before the secret was changed; false where
+ * there is none. */
 bool secret_key_derive_previous(
 	const struct secret_key *k, const char *purpose, uint8_t out[SECRET_KEY_BYTES]);
 
@@ -45,8 +47,9 @@ void secret_key_sign(const uint8_t key[SECRET_KEY_BYTES], const void *data, size
 /* In constant time. */
 bool secret_key_equal(const uint8_t *a, const uint8_t *b, size_t len);
 
-/* The key xored with opad and with ipad (RFC 2104 §2), as PostgreSQL spells bytea, for a server that has SHA-256 but no
- * HMAC: the signature of x is sha256(outer || sha256(inner || x)). Secret as the key is. */
+/* The key xored with opad and with ipad (RFC 2104 §2), as PostgreSQL spells bytea, for a server
+ * that has SHA-256 but no HMAC: the signature of x is sha256(outer || sha256(inner || x)). Secret
+ * as the key is. */
 void secret_key_pads(const uint8_t key[SECRET_KEY_BYTES], char outer[SECRET_KEY_PAD_TEXT],
 	char inner[SECRET_KEY_PAD_TEXT]);
 

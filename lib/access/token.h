@@ -8,8 +8,8 @@
  * embedded in or pointed to by the token (jwk, jku, x5u, x5c) is never used; crit is refused, and
  * so is whatever two readers could read in two ways (equal members, loose base64url or JSON). iss,
  * aud, exp, nbf, sub and kid are required (nbf may be left out where auth.nbf says so), of the
- * right JSON type, and iss, aud, exp, nbf are checked, times with auth.skew either way. The payload is not looked at before the signature
- * holds.
+ * right JSON type, and iss, aud, exp, nbf are checked, times with auth.skew either way. The payload
+ * is not looked at before the signature holds.
  *
  * What a token can choose: the spelling of its signature. Of ES256 both (r, s) and (r, n - s) hold,
  * as RFC 7518 §3.4 has it, so the text of a token is not its identity; nothing is kept under it.
@@ -36,9 +36,9 @@ enum { TOKEN_MAX = 16 * 1024 }; /* bytes */
 struct verifier;
 
 /* Settings are borrowed until verifier_free. NULL and ERR_CONFIG when auth.* cannot work at all (no
- * issuer, an unknown algorithm, a jwks that is neither https:// nor file:/, none with an issuer that
- * is no https:// URL, a key file that cannot be read, a state.dir that cannot be used); an issuer
- * that is down is no error here. */
+ * issuer, an unknown algorithm, a jwks that is neither https:// nor file:/, none with an issuer
+ * that is no https:// URL, a key file that cannot be read, a state.dir that cannot be used); an
+ * issuer that is down is no error here. */
 struct verifier *verifier_new(const struct settings *s, struct err *e);
 void verifier_free(struct verifier *v);
 

@@ -1,5 +1,6 @@
 /*
- * What a query would look like: its schema, asked of the database with a statement that gives no rows.
+ * What a query would look like: its schema, asked of the database with a statement that gives no
+ * rows.
  */
 #ifndef SLUICE_EXPORT_DESCRIBE_H
 #define SLUICE_EXPORT_DESCRIBE_H

@@ -1,6 +1,6 @@
 /*
- * Looking things up in the request's own snapshot before its rows are read: the table, the bounds of its pages, how
- * many rows there are. Runs the statements that lib/query compiles.
+ * Looking things up in the request's own snapshot before its rows are read: the table, the bounds
+ * of its pages, how many rows there are. Runs the statements that lib/query compiles.
  */
 #ifndef SLUICE_EXPORT_LOOKUP_H
 #define SLUICE_EXPORT_LOOKUP_H
@@ -32,8 +32,8 @@ int lookup_plan(struct source *s, const struct scope *scope, const struct statem
 /* Run a statement for its effect on the session; its rows are dropped. */
 int lookup_run(struct source *s, const struct statement *st, struct err *e);
 
-/* The planner's estimate of the rows that the query would give; where others have rows there (scope_has_others)
- * they are counted. */
+/* The planner's estimate of the rows that the query would give; where others have rows there
+ * (scope_has_others) they are counted. */
 int lookup_estimate(struct source *s, struct compile *c, int64_t *rows, struct err *e);
 
 #endif

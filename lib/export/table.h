@@ -1,6 +1,6 @@
 /*
- * A registered table as somebody may see it: the session with a transaction open, their rights, and the catalog entry less
- * what these do not show.
+ * A registered table as somebody may see it: the session with a transaction open, their rights, and
+ * the catalog entry less what these do not show.
  */
 #ifndef SLUICE_EXPORT_TABLE_H
 #define SLUICE_EXPORT_TABLE_H
@@ -29,15 +29,19 @@ struct table {
 	struct catalog_table catalog;
 };
 
-/* Begin a transaction in the table's database, which takes the visitor for whom the settings say (unless *at is already in one there), leaving
- * that of another, and read the catalog entry. *at is set as soon as there is a transaction. ERR_NOT_FOUND when the table is
- * not visible to the visitor, or its database does not have it (then the log says so); ERR_FORBIDDEN when they have no tenant. */
+/* Begin a transaction in the table's database, which takes the visitor for whom the settings say
+ * (unless *at is already in one there), leaving that of another, and read the catalog entry. *at is
+ * set as soon as there is a transaction. ERR_NOT_FOUND when the table is not visible to the
+ * visitor, or its database does not have it (then the log says so); ERR_FORBIDDEN when they have no
+ * tenant. */
 int table_enter(const struct visitor *v, const struct settings_table *settings, struct source **at,
 	struct table *t, struct err *e);
 
-/* The tables that the query's names reach from t through joins, entered in turn: the scope is complete then. A joined table that the caller may
- * not see is as good as no join: ERR_BAD_REQUEST, *where the place of the name. One that needs a purpose, or is not to be had in the format
- * (as struct format_type has it), is refused as by itself; t->rights.rows becomes the least of all tables'. */
+/* The tables that the query's names reach from t through joins, entered in turn: the scope is
+ * complete then. A joined table that the caller may not see is as good as no join: ERR_BAD_REQUEST,
+ * *where the place of the name. One that needs a purpose, or is not to be had in the format (as
+ * struct format_type has it), is refused as by itself; t->rights.rows becomes the least of all
+ * tables'. */
 int table_reach(const struct visitor *v, struct source **at, struct table *t, const struct query *q,
 	const char *format, struct scope *scope, const char **where, struct err *e);
 

@@ -1,6 +1,6 @@
 /*
- * Where the cache keeps its answers: one table of operations for each place there is (cache_redis.c, cache_database.c). Only
- * cache.c calls them.
+ * Where the cache keeps its answers: one table of operations for each place there is
+ * (cache_redis.c, cache_database.c). Only cache.c calls them.
  */
 #ifndef SLUICE_JOB_CACHE_STORE_H
 #define SLUICE_JOB_CACHE_STORE_H
@@ -17,10 +17,12 @@ struct cache_store {
 	const struct cache_store_ops *ops;
 };
 
-/* Both connect when they must, and again when the connection has died. They return -1, with *e set, when the store did not
- * answer in time or would not have us: better not to ask it for a while. A 0 with *e set is a refusal of this one call. */
+/* Both connect when they must, and again when the connection has died. They return -1, with *e set,
+ * when the store did not answer in time or would not have us: better not to ask it for a while. A 0
+ * with *e set is a refusal of this one call. */
 struct cache_store_ops {
-	/* 1 and the bytes appended to `value`, or 0 when they are not there; value is as it was then. */
+	/* 1 and the bytes appended to `value`, or 0 when they are not there; value is as it was
+	 * then. */
 	int (*get)(struct cache_store *s, const char *key, struct buf *value, struct err *e);
 
 	/* 1 when it is kept, or 0. */

@@ -2,10 +2,11 @@
  * Outcomes: how each export ended, kept in the metadata schema so that it can be asked afterwards
  * (etc/schema/).
  *
- * A row is written when the export begins ('running') and changed when it ends. While it runs, its process
- * holds a session advisory lock; a 'running' row whose lock nobody holds was left by a process
- * that died, and reads as failed. (So does, until it ends, one whose connection here was lost while it ran.) The metadata database must therefore be reached without a
- * pooler, or through one in session mode.
+ * A row is written when the export begins ('running') and changed when it ends. While it runs, its
+ * process holds a session advisory lock; a 'running' row whose lock nobody holds was left by a
+ * process that died, and reads as failed. (So does, until it ends, one whose connection here was
+ * lost while it ran.) The metadata database must therefore be reached without a pooler, or through
+ * one in session mode.
  */
 #ifndef SLUICE_JOB_OUTCOME_H
 #define SLUICE_JOB_OUTCOME_H
@@ -39,14 +40,16 @@ struct outcome_end {
 	const char *lossy;    /* JSON: names of the columns that did not arrive exactly */
 };
 
-/* NULL when m is: then outcomes are not kept, and the calls below must not be made. m must outlive the store. */
+/* NULL when m is: then outcomes are not kept, and the calls below must not be made. m must outlive
+ * the store. */
 struct outcome_store *outcome_open(struct metadata *m, const struct settings *s);
 void outcome_close(struct outcome_store *o);
 
 int outcome_begin(struct outcome_store *o, const struct outcome_begin *b, struct err *e);
 int outcome_end(struct outcome_store *o, const struct outcome_end *end, struct err *e);
 
-/* The outcome as a JSON object; ERR_NOT_FOUND when there is none by that id, it has expired, or it is not subject's. */
+/* The outcome as a JSON object; ERR_NOT_FOUND when there is none by that id, it has expired, or it
+ * is not subject's. */
 int outcome_read(struct outcome_store *o, const char *id, const char *subject, struct buf *json,
 	struct err *e);
 

@@ -1,5 +1,6 @@
 /*
- * Problem: what is kept of an error that ended an export (RFC 9457), less what belongs to one answer.
+ * Problem: what is kept of an error that ended an export (RFC 9457), less what belongs to one
+ * answer.
  */
 #ifndef SLUICE_JOB_PROBLEM_H
 #define SLUICE_JOB_PROBLEM_H

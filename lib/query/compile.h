@@ -1,11 +1,13 @@
 /*
  * Compile: a query and the tables in its scope, to SQL with bound parameters.
  *
- * A page that is to be gone on with (`cursor`) is sorted by what was asked and then by something that no two rows share:
- * the table's primary key, where it may be seen, or the groups; one row more than its limit is asked for, and
- * behind the outputs stand the sort values that are none of them: from the last row's the next page's token is made. Such a token's page begins
- * behind these values (keyset, "seek"): it costs the same wherever it is, given an index on the sort. Where several
- * columns are sorted by, it is put together from one range for each, so that each can be found in that index.
+ * A page that is to be gone on with (`cursor`) is sorted by what was asked and then by something
+ * that no two rows share: the table's primary key, where it may be seen, or the groups; one row
+ * more than its limit is asked for, and behind the outputs stand the sort values that are none of
+ * them: from the last row's the next page's token is made. Such a token's page begins behind these
+ * values (keyset, "seek"): it costs the same wherever it is, given an index on the sort. Where
+ * several columns are sorted by, it is put together from one range for each, so that each can be
+ * found in that index.
  */
 #ifndef SLUICE_QUERY_COMPILE_H
 #define SLUICE_QUERY_COMPILE_H
@@ -50,7 +52,7 @@ struct compiled {
 	struct compiled_output *outputs;
 	size_t outputs_n;
 	size_t hidden_n; /* columns behind them, of sort values that are no output */
-	size_t *keys; /* for a cursor: of each sort value the column, an output or one behind them */
+	size_t *keys;    /* for a cursor: each sort value's column, an output or one behind them */
 	size_t keys_n;
 	bool by_values;  /* a cursor of such values goes on; else one that counts rows does */
 	bool is_grouped; /* groups and aggregates, no table's rows */
@@ -62,8 +64,8 @@ int compile_query(struct compile *c, struct compiled *out, struct err *e);
 /* select count(*) of the same rows without page.limit, counting no further than `most` + 1. */
 int compile_count(struct compile *c, int64_t most, struct statement *st, struct err *e);
 
-/* Put names, nullability and the database's type names onto the schema that the source described, whose first outputs_n fields are
- * the outputs. */
+/* Put names, nullability and the database's type names onto the schema that the source described,
+ * whose first outputs_n fields are the outputs. */
 void compiled_schema(struct arena *a, const struct compiled *c, const struct schema *described,
 	struct schema *named);
 

@@ -1,6 +1,6 @@
 /*
- * Parts of a statement: what compile.c and compile_page.c have of each other. The rest of the world needs compile.h
- * alone.
+ * Parts of a statement: what compile.c and compile_page.c have of each other. The rest of the world
+ * needs compile.h alone.
  */
 #ifndef SLUICE_QUERY_COMPILE_PART_H
 #define SLUICE_QUERY_COMPILE_PART_H
@@ -25,8 +25,8 @@ static inline struct arena *compile_arena(const struct compile *c)
 	return c->scope->arena;
 }
 
-/* SELECT … FROM … WHERE … GROUP BY … HAVING …, with the sort keys behind the outputs where `keys` are
- * wanted, and one more condition, or NULL. from: of scope_from. */
+/* SELECT … FROM … WHERE … GROUP BY … HAVING …, with the sort keys behind the outputs where `keys`
+ * are wanted, and one more condition, or NULL. from: of scope_from. */
 void compile_put_core(struct compile *c, struct parts *p, const char *from, const char *more,
 	bool keys, struct buf *b);
 

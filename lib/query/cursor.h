@@ -1,9 +1,10 @@
 /*
  * Cursor: where a page of a query ended, as an opaque token that only we can have made.
  *
- * It holds the sort values of the page's last row (as the caller saw them: masked ones are masked), and is signed over
- * these and over `bound`, a text of what it belongs to: the query less its page, and the caller's rights. A
- * token that is changed, or used for another query or by somebody with other rights, does not hold.
+ * It holds the sort values of the page's last row (as the caller saw them: masked ones are masked),
+ * and is signed over these and over `bound`, a text of what it belongs to: the query less its page,
+ * and the caller's rights. A token that is changed, or used for another query or by somebody with
+ * other rights, does not hold.
  *
  * base64url (RFC 4648 §5, without padding) of, integers little endian:
  *
@@ -33,8 +34,8 @@ enum {
 };
 
 struct cursor {
-	int64_t total; /* rows of the whole query, as the first page counted them; -1: were not */
-	int64_t offset; /* rows before the next page, where it has to be counted off; -1: by values */
+	int64_t total;  /* rows of the whole query, as the first page counted them; -1: were not */
+	int64_t offset; /* rows before the next page, where they are counted off; -1: by values */
 	const char *values[CURSOR_VALUES_MAX]; /* NULL is SQL NULL */
 	size_t values_n;
 };

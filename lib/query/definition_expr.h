@@ -24,7 +24,8 @@ int definition_fail(struct definition_reader *r, const struct json_node *at, con
 const char *definition_hint(
 	struct definition_reader *r, const char *wrong, const char *const *known);
 
-/* The node's string: not empty and of at most `most` bytes. NULL after a failure; what: "a column", for its text. */
+/* The node's string: not empty and of at most `most` bytes. NULL after a failure; what: "a column",
+ * for its text. */
 const char *definition_text(
 	struct definition_reader *r, const struct json_node *node, size_t most, const char *what);
 

@@ -20,7 +20,7 @@ struct term {
 	unsigned tables; /* bits of the scope's tables it reads */
 	bool has_aggregate;
 	bool is_from_outside; /* as the column's, where it is KIND_OTHER */
-	bool is_private; /* of a column that is masked or a tenant's: values beside it are not told */
+	bool is_private;      /* of a masked or tenant's column: values beside it are not told */
 };
 
 struct expr_compiler {
@@ -28,11 +28,12 @@ struct expr_compiler {
 	struct sql *sql;
 	bool may_aggregate;
 	bool in_aggregate;
-	bool is_after_groups; /* of what is computed once the rows have been chosen: nothing there needs a guard */
-	const char *where; /* of what failed */
+	bool is_after_groups; /* what is computed once the rows are chosen, and needs no guard */
+	const char *where;    /* of what failed */
 };
 
-/* A value. wanted: another operand, whose type a literal takes; NULL: the literal's own. ERR_BAD_REQUEST with c->where. */
+/* A value. wanted: another operand, whose type a literal takes; NULL: the literal's own.
+ * ERR_BAD_REQUEST with c->where. */
 int expr_value(struct expr_compiler *c, const struct expr *x, const struct term *wanted,
 	struct term *out, struct err *e);
 

@@ -1,6 +1,6 @@
 /*
- * Parts of expressions: what the files that compile them (expr.c, expr_literal.c, expr_function.c, expr_aggregate.c,
- * expr_condition.c) have of each other. The rest of the world needs expr.h alone.
+ * Parts of expressions: what the files that compile them (expr.c, expr_literal.c, expr_function.c,
+ * expr_aggregate.c, expr_condition.c) have of each other. The rest of the world needs expr.h alone.
  */
 #ifndef SLUICE_QUERY_EXPR_PART_H
 #define SLUICE_QUERY_EXPR_PART_H
@@ -40,7 +40,8 @@ void expr_join(struct term *out, const struct term *t);
 
 void expr_set_type(struct term *out, enum kind kind, const char *type);
 
-/* The same SQL where it is computed of rows that are the caller's. tables: bits, as of struct term. */
+/* The same SQL where it is computed of rows that are the caller's. tables: bits, as of struct
+ * term. */
 const char *expr_guard(struct expr_compiler *c, const char *sql, unsigned tables);
 
 /* x is EXPR_LITERAL; wanted as for expr_value. */

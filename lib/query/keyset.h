@@ -32,11 +32,12 @@ void keyset_add(
 void keyset_add_group(struct keyset *k, struct arena *a, const struct term *t);
 void keyset_add_groups(struct keyset *k, struct arena *a);
 
-/* " ORDER BY …"; nothing where there are no keys. by: names of that beginning (page.s0, page.s1 …) instead of the keys themselves. */
+/* " ORDER BY …"; nothing where there are no keys. by: names of that beginning (page.s0, page.s1 …)
+ * instead of the keys themselves. */
 void keyset_put_order(const struct keyset *k, struct buf *b, const char *by);
 
-/* The rows behind the cursor, as ranges: those that share its first i values and have a greater next one, or none where NULL
- * comes last; the i-th of keyset_ranges_n. NULL: there are none. */
+/* The rows behind the cursor, as ranges: those that share its first i values and have a greater
+ * next one, or none where NULL comes last; the i-th of keyset_ranges_n. NULL: there are none. */
 static inline size_t keyset_ranges_n(const struct keyset *k)
 {
 	return 2 * k->n;

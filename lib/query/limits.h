@@ -18,8 +18,8 @@ enum {
 	QUERY_EXPONENT_MAX = 15000   /* … is what numeric holds: 16,383 digits behind the point */
 };
 
-/* Operations within each other: limits.query_depth, but never so many that reading them, by functions that call
- * themselves, needs much of the stack. */
+/* Operations within each other: limits.query_depth, but never so many that reading them, by
+ * functions that call themselves, needs much of the stack. */
 size_t query_depth_most(const struct settings *s);
 
 /* In a list: limits.query_items, of which four times as many are the expressions of a query. */

@@ -1,7 +1,8 @@
 /*
- * Query: what is asked of a table and of those that its joins reach, as a tree. The definition reader (definition.h) and the
- * reader of filters in a URL (filters.h) build it from text alone; compile.h finds the names in the catalog, checks
- * types and makes SQL. Everything lives in the arena of whoever built it.
+ * Query: what is asked of a table and of those that its joins reach, as a tree. The definition
+ * reader (definition.h) and the reader of filters in a URL (filters.h) build it from text alone;
+ * compile.h finds the names in the catalog, checks types and makes SQL. Everything lives in the
+ * arena of whoever built it.
  */
 #ifndef SLUICE_QUERY_QUERY_H
 #define SLUICE_QUERY_QUERY_H

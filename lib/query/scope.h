@@ -1,15 +1,16 @@
 /*
- * Scope: the tables that a query reaches, as its caller may see them: the one it is from, and those that its names
- * reach through the registry's joins.
+ * Scope: the tables that a query reaches, as its caller may see them: the one it is from, and those
+ * that its names reach through the registry's joins.
  *
- * In SQL a table of the scope is a subquery that holds the columns the caller may see, masked as they must be, and the
- * rows of the caller's tenant:
+ * In SQL a table of the scope is a subquery that holds the columns the caller may see, masked as
+ * they must be, and the rows of the caller's tenant:
  *
- *	(SELECT "user_id" AS c0, '***'::text AS c1, "tenant_id" = $1 AS mine FROM "public"."users" WHERE "tenant_id" = $1) AS t0
+ *	(SELECT "user_id" AS c0, '***'::text AS c1, "tenant_id" = $1 AS mine
+ *	    FROM "public"."users" WHERE "tenant_id" = $1) AS t0
  *
- * and the rest of the statement knows no other name than t0.c0, t0.c1: so that nothing which a query says can reach
- * what the caller may not see. PostgreSQL takes such a subquery up into the query around it; it costs nothing.
- * Only columns that are used stand in it.
+ * and the rest of the statement knows no other name than t0.c0, t0.c1: so that nothing which a
+ * query says can reach what the caller may not see. PostgreSQL takes such a subquery up into the
+ * query around it; it costs nothing. Only columns that are used stand in it.
  */
 #ifndef SLUICE_QUERY_SCOPE_H
 #define SLUICE_QUERY_SCOPE_H
@@ -46,36 +47,37 @@ struct scope {
 	struct scope_table tables[SCOPE_TABLES_MAX];
 	size_t n;
 	const uint8_t *mask_key; /* SECRET_KEY_BYTES; what hash masks are keyed with */
-	const struct principal *
-		principal; /* whose joins go by what they see, to what is there for them; NULL: every join is */
+	/* Whose joins go by what they see, to what is there for them; NULL: every join is. */
+	const struct principal *principal;
 };
 
 /* Of one table, without joins so far. */
 void scope_init(struct scope *s, struct arena *a, const struct settings *settings,
 	const struct settings_table *from, struct catalog_table *t, const uint8_t *mask_key);
 
-/* Add a row to s->tables for each join that the query's names need; then the caller fills in their `table`s. ERR_BAD_REQUEST when a
- * name's path is no join of the registry, leads to a table that is not there for s->principal, or is too long; *where is the
- * place of the name. */
+/* Add a row to s->tables for each join that the query's names need; then the caller fills in their
+ * `table`s. ERR_BAD_REQUEST when a name's path is no join of the registry, leads to a table that is
+ * not there for s->principal, or is too long; *where is the place of the name. */
 int scope_collect(struct scope *s, const struct query *q, const char **where, struct err *e);
 
 /* The refusal of a join: as of one that the registry does not have. */
 int scope_no_join(const struct scope_table *from, const char *name, size_t len, struct err *e);
 
-/* Check the joined tables once all are filled in: each is reached by a primary key of one column that it has. ERR_NOT_FOUND, as
- * of a table that is not available. */
+/* Check the joined tables once all are filled in: each is reached by a primary key of one column
+ * that it has. ERR_NOT_FOUND, as of a table that is not available. */
 int scope_check(const struct scope *s, struct err *e);
 
 /* Do rows of others than the caller's tenant stand in any of the tables? All must be filled in. */
 bool scope_has_tenants(const struct scope *s);
 
-/* Do rows that the caller does not see stand there: another tenant's, or those of a database that knows
- * its callers (role_claim, session) and may keep rows from them? The planner's statistics are of all rows:
- * what it expects of a condition tells whether others' fulfill it, and is not to be told then. */
+/* Do rows that the caller does not see stand there: another tenant's, or those of a database that
+ * knows its callers (role_claim, session) and may keep rows from them? The planner's statistics are
+ * of all rows: what it expects of a condition tells whether others' fulfill it, and is not to be
+ * told then. */
 bool scope_has_others(const struct scope *s);
 
-/* The table and column of a name ("email", "owner.email"); NULL when there is none that the caller may see. *is_tenant: the name
- * is that of the table's tenant column, seen or not. */
+/* The table and column of a name ("email", "owner.email"); NULL when there is none that the caller
+ * may see. *is_tenant: the name is that of the table's tenant column, seen or not. */
 const struct catalog_column *scope_column(
 	struct scope *s, const char *name, struct scope_table **in, bool *is_tenant);
 
@@ -83,11 +85,13 @@ const struct catalog_column *scope_column(
 const char *scope_put_column(
 	struct scope *s, struct scope_table *in, const struct catalog_column *c);
 
-/* The key that the rows of the table the query is from are ordered by, also where it may not be seen: "t0.k". */
+/* The key that the rows of the table the query is from are ordered by, also where it may not be
+ * seen: "t0.k". */
 const char *scope_put_key(struct scope *s);
 
-/* "t0.mine": true for the rows of the caller's tenant, of a table that has tenants. What could fail on another
- * tenant's row, and so tell of it, is computed only where this holds: a subquery's WHERE is not always asked first. */
+/* "t0.mine": true for the rows of the caller's tenant, of a table that has tenants. What could fail
+ * on another tenant's row, and so tell of it, is computed only where this holds: a subquery's WHERE
+ * is not always asked first. */
 const char *scope_put_mine(struct scope *s, struct scope_table *in);
 
 /* What stands behind FROM: call it last, when all that is used is marked. */

@@ -18,9 +18,9 @@ struct sql {
 	size_t n;
 };
 
-/* "$7" for a value that the statement uses as one of `type` (any text that tells types apart: the server gives a parameter one
- * type). Equal values of one type are one parameter, so that what is written twice reads the same twice, as GROUP BY
- * asks for. */
+/* "$7" for a value that the statement uses as one of `type` (any text that tells types apart: the
+ * server gives a parameter one type). Equal values of one type are one parameter, so that what is
+ * written twice reads the same twice, as GROUP BY asks for. */
 const char *sql_param(struct sql *sql, const char *value, const char *type);
 
 /* The statement of that text, with the parameters so far. */

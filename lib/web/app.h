@@ -1,5 +1,6 @@
 /*
- * App: what a serving process holds from request to request. Connections are made when first needed.
+ * App: what a serving process holds from request to request. Connections are made when first
+ * needed.
  */
 #ifndef SLUICE_WEB_APP_H
 #define SLUICE_WEB_APP_H
@@ -15,7 +16,8 @@
 #include "lib/job/schema_store.h"
 #include "lib/source/source.h"
 
-/* How a table of the registry looked in its database when this process last saw it (query_cache.h). */
+/* How a table of the registry looked in its database when this process last saw it
+ * (query_cache.h). */
 struct catalog_seen {
 	int64_t us; /* monotonic; 0: never */
 	char text[65];
@@ -37,7 +39,8 @@ struct app {
 	struct cache *cache;                  /* NULL: answers are not kept */
 };
 
-/* What the settings say of masks, operators and formats, whose words settings_read does not know. ERR_CONFIG. */
+/* What the settings say of masks, operators and formats, whose words settings_read does not know.
+ * ERR_CONFIG. */
 int app_check(const struct settings *s, struct err *e);
 
 /* Read the configuration and open what must be there. ERR_CONFIG says what and where. */

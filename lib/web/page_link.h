@@ -8,7 +8,8 @@
 
 #include "lib/web/request.h"
 
-/* The request's own path and parameters with another page and the bounds; relative to the server's root. */
+/* The request's own path and parameters with another page and the bounds; relative to the server's
+ * root. */
 const char *page_link(struct request *rq, int64_t page, const char *bounds);
 
 #endif

@@ -28,12 +28,12 @@ enum precondition {
 	PRECONDITION_FAILED        /* 412 */
 };
 
-/* Of a GET or HEAD, in the order of §13.2.2. A date that is none does not count; a list of entity tags counts up to what is
- * none of them. */
+/* Of a GET or HEAD, in the order of §13.2.2. A date that is none does not count; a list of entity
+ * tags counts up to what is none of them. */
 enum precondition precondition_check(const struct conditions *c, const struct validators *v);
 
-/* Whether a Range counts (§13.1.5): there is no If-Range, or it is the file's strong entity tag or its date to the
- * second. The file never changes, so that its date is as strong as its tag. */
+/* Whether a Range counts (§13.1.5): there is no If-Range, or it is the file's strong entity tag or
+ * its date to the second. The file never changes, so that its date is as strong as its tag. */
 bool precondition_range(const struct conditions *c, const struct validators *v);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * What a request to the query service asks: the definition, and whether the answer is a page in JSON or a stream.
+ * What a request to the query service asks: the definition, and whether the answer is a page in
+ * JSON or a stream.
  */
 #ifndef SLUICE_WEB_QUERY_ASK_H
 #define SLUICE_WEB_QUERY_ASK_H
@@ -17,8 +18,9 @@ struct query_ask {
 	bool is_page;         /* one page as JSON with what belongs to it, not a stream */
 };
 
-/* The definition is the body, or the parameter q. Free with query_ask_free, also after a failure, when a problem's member "errors" says
- * where in the definition the fault is. A page without page.limit, or with more than limits.query_rows, is ERR_BAD_REQUEST. */
+/* The definition is the body, or the parameter q. Free with query_ask_free, also after a failure,
+ * when a problem's member "errors" says where in the definition the fault is. A page without
+ * page.limit, or with more than limits.query_rows, is ERR_BAD_REQUEST. */
 int query_ask(struct app *app, struct request *rq, struct response *rs, struct query_ask *ask,
 	struct err *e);
 void query_ask_free(struct query_ask *ask);

@@ -1,10 +1,12 @@
 /*
- * Answers to queries out of the cache (lib/job/cache.h), compressed as they are sent to whoever takes gzip.
+ * Answers to queries out of the cache (lib/job/cache.h), compressed as they are sent to whoever
+ * takes gzip.
  *
- * An answer is found again by the definition to the letter, the options of the format, the caller's rights on every table that the query
- * could reach (with whom the database takes the caller for), what the registry says of these and how they look in the database: all under
- * an HMAC, so that who can read the cache cannot tell what was asked. How the tables look is remembered by each process for
- * CATALOG_SEEN_US; a change of the schema is seen no later.
+ * An answer is found again by the definition to the letter, the options of the format, the caller's
+ * rights on every table that the query could reach (with whom the database takes the caller for),
+ * what the registry says of these and how they look in the database: all under an HMAC, so that who
+ * can read the cache cannot tell what was asked. How the tables look is remembered by each process
+ * for CATALOG_SEEN_US; a change of the schema is seen no later.
  */
 #ifndef SLUICE_WEB_QUERY_CACHE_H
 #define SLUICE_WEB_QUERY_CACHE_H
@@ -24,8 +26,9 @@ struct query_cached {
 	struct buf gzip; /* the body */
 };
 
-/* The key of what is asked; false where it cannot be told now: there is no cache, a table of it was not looked at for too
- * long, or one that it joins asks for a purpose, or limits rows or formats. */
+/* The key of what is asked; false where it cannot be told now: there is no cache, a table of it was
+ * not looked at for too long, or one that it joins asks for a purpose, or limits rows or
+ * formats. */
 bool query_cache_key(struct app *app, struct request *rq, const struct query_ask *ask,
 	const struct table *t, char key[QUERY_CACHE_KEY_TEXT]);
 

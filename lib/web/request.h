@@ -50,12 +50,14 @@ struct request {
 	struct request_audit audit; /* each NULL: not known, or none */
 };
 
-/* Reads path, query and body, so that from now on the connection only shows a hang-up. ERR_BAD_REQUEST for
- * a path or query that is not percent-encoded UTF-8 or holds a NUL, and for a parameter given twice. */
+/* Reads path, query and body, so that from now on the connection only shows a hang-up.
+ * ERR_BAD_REQUEST for a path or query that is not percent-encoded UTF-8 or holds a NUL, and for a
+ * parameter given twice. */
 int request_init(struct request *rq, FCGX_Request *fcgi, struct err *e);
 void request_reset(struct request *rq);
 
-/* A CGI parameter ("REMOTE_ADDR", "HTTP_ACCEPT"), or NULL; not after the request has been released. */
+/* A CGI parameter ("REMOTE_ADDR", "HTTP_ACCEPT"), or NULL; not after the request has been
+ * released. */
 const char *request_env(const struct request *rq, const char *name);
 
 /* A query parameter, or NULL. */
@@ -70,7 +72,8 @@ int request_known_params(const struct request *rq, const char *const names[], st
 
 bool request_is_head(const struct request *rq);
 
-/* Trace id of a valid traceparent header (W3C Trace Context §3.2), else the request id without dashes: 32 digits. */
+/* Trace id of a valid traceparent header (W3C Trace Context §3.2), else the request id without
+ * dashes: 32 digits. */
 const char *request_trace_id(struct request *rq);
 
 #endif

@@ -36,7 +36,8 @@ void response_free(struct response *rs);
 void response_header(struct response *rs, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Whole body with its length, behind the headers so far; none for HEAD. The others add what belongs to every answer. */
+/* Whole body with its length, behind the headers so far; none for HEAD. The others add what belongs
+ * to every answer. */
 void response_whole(struct response *rs, int status, const struct buf *body);
 
 void response_body(struct response *rs, int status, const char *media, const struct buf *body);
@@ -45,11 +46,12 @@ void response_json(struct response *rs, int status, const struct buf *body);
 /* Add a member to the problem that response_problem may send; json is a JSON value. */
 void response_member(struct response *rs, const char *name, const char *json);
 
-/* RFC 9457. Headers set so far are dropped, but for those that concern the request and not its body (Sluice-Export-Id,
- * RateLimit*). */
+/* RFC 9457. Headers set so far are dropped, but for those that concern the request and not its body
+ * (Sluice-Export-Id, RateLimit*). */
 void response_problem(struct response *rs, const struct err *e);
 
-/* The sink that the body goes into; borrowed by whoever writes, until response_free or response_abort. */
+/* The sink that the body goes into; borrowed by whoever writes, until response_free or
+ * response_abort. */
 struct sink *response_stream(struct response *rs, int status);
 
 /* The first of the sinks that were put before the one that response_stream gave, which it owns. */
@@ -64,7 +66,8 @@ int response_finish(struct response *rs, struct err *e) __attribute__((warn_unus
 /* The body cannot be completed: break the transfer, or go back to HEAD when nothing has left. */
 void response_abort(struct response *rs);
 
-/* Content-Disposition: attachment with the file name, also in UTF-8 where it is not ASCII (RFC 6266 §4.3). */
+/* Content-Disposition: attachment with the file name, also in UTF-8 where it is not ASCII (RFC 6266
+ * §4.3). */
 void response_attachment(struct response *rs, const char *file_name);
 
 #endif

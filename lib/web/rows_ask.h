@@ -1,5 +1,6 @@
 /*
- * What a request for rows asks: which, in what format, compressed or not; read from its path, parameters and headers.
+ * What a request for rows asks: which, in what format, compressed or not; read from its path,
+ * parameters and headers.
  */
 #ifndef SLUICE_WEB_ROWS_ASK_H
 #define SLUICE_WEB_ROWS_ASK_H
@@ -39,16 +40,18 @@ struct rows_ask {
 	enum rows_count count;
 };
 
-/* GET …/rows[.suffix[.compression]]: format by suffix, format= or Accept. Free with rows_ask_free, also after a
- * failure. */
+/* GET …/rows[.suffix[.compression]]: format by suffix, format= or Accept. Free with rows_ask_free,
+ * also after a failure. */
 int rows_ask(struct app *app, struct request *rq, struct response *rs, struct rows_ask *ask,
 	struct err *e);
 
-/* GET /export/{table}: one page, page 1 of 1 unless it says otherwise; NDJSON unless format= does. */
+/* GET /export/{table}: one page, page 1 of 1 unless it says otherwise; NDJSON unless format=
+ * does. */
 int rows_ask_page(struct app *app, struct request *rq, struct response *rs, struct rows_ask *ask,
 	struct err *e);
 
-/* The query service's: format by format= or Accept, or JSON for a page; options and compression. The query is left as it is. */
+/* The query service's: format by format= or Accept, or JSON for a page; options and compression.
+ * The query is left as it is. */
 int rows_ask_query(
 	struct request *rq, struct response *rs, bool is_page, struct rows_ask *ask, struct err *e);
 

@@ -24,9 +24,10 @@ struct rows_plan {
 	int64_t total;            /* rows of the table, where they were asked for */
 };
 
-/* Everything is allocated in the request's arena; the plan stays where it is. ERR_FORBIDDEN for a format that the caller may not
- * have. More rows than the caller may have in one answer are ERR_TOO_LARGE. A page with more rows than limits.page_rows is ERR_TOO_LARGE,
- * with the estimated rows and the pages that would do as members of the problem. */
+/* Everything is allocated in the request's arena; the plan stays where it is. ERR_FORBIDDEN for a
+ * format that the caller may not have. More rows than the caller may have in one answer are
+ * ERR_TOO_LARGE. A page with more rows than limits.page_rows is ERR_TOO_LARGE, with the estimated
+ * rows and the pages that would do as members of the problem. */
 int rows_plan(struct app *app, struct response *rs, struct source **source, struct table *t,
 	const struct rows_ask *ask, struct rows_plan *plan, struct err *e);
 

@@ -1,7 +1,8 @@
 /*
  * Sending rows: a planned query as a stream in a format, noted as an export.
  *
- * Up to the first batch of rows a failure is answered with a problem; after it the transfer is broken off.
+ * Up to the first batch of rows a failure is answered with a problem; after it the transfer is
+ * broken off.
  */
 #ifndef SLUICE_WEB_ROWS_SEND_H
 #define SLUICE_WEB_ROWS_SEND_H

@@ -11,7 +11,8 @@
 /* The request's caller. Borrows app and rq. */
 struct visitor visit(struct app *app, struct request *rq);
 
-/* The table that the request's first capture names. ERR_NOT_FOUND too when no such table is registered. */
+/* The table that the request's first capture names. ERR_NOT_FOUND too when no such table is
+ * registered. */
 int visit_table(
 	struct app *app, struct request *rq, struct source **at, struct table *t, struct err *e);
 
