@@ -119,6 +119,10 @@ static const struct conf_key keys[] = {
 		"how long an export's files are kept" },
 	{ "jobs", "lease", CONF_DURATION, 0, TOP(jobs_lease_us), "30s", NULL, SECOND,
 		"how long a worker may be silent before its job is given to another" },
+	{ "jobs", "max_bytes", CONF_SIZE, 0, TOP(jobs_max_bytes), "100G", NULL, 1,
+		"most that the files of one job may weigh" },
+	{ "jobs", "budget", CONF_SIZE, 0, TOP(jobs_budget), "0", NULL, 0,
+		"most that the files of all jobs may weigh; 0: what the disk of stage.dir holds" },
 
 	{ "worker", "max_requests", CONF_INTEGER, 0, TOP(worker_max_requests), "10000", NULL, 0,
 		"requests after which a process leaves and another is started; 0: never" },

@@ -122,8 +122,10 @@ struct settings {
 	const char *audit_required; /* "no" or "required" */
 
 	/* jobs */
-	int64_t jobs_keep_us;  /* files of an export */
-	int64_t jobs_lease_us; /* of a worker that is silent */
+	int64_t jobs_keep_us;   /* files of an export */
+	int64_t jobs_lease_us;  /* of a worker that is silent */
+	int64_t jobs_max_bytes; /* files of one job */
+	int64_t jobs_budget;    /* bytes of all files; 0: no limit but the disk's */
 
 	/* worker */
 	int64_t worker_max_requests; /* leave after so many; 0: never */

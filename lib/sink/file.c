@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "lib/base/disk.h"
 #include "lib/base/mem.h"
 
 enum {
@@ -15,8 +15,7 @@ enum {
 	LOOK_EVERY = 1 << 20 /* bytes put between two looks at how full the disk is */
 };
 
-#define DROP_MOST UINT64_C(67108864)   /* bytes that one hole is in the making */
-#define LEFT_MOST UINT64_C(1073741824) /* free bytes that are enough on any disk */
+#define DROP_MOST UINT64_C(67108864) /* bytes that one hole is in the making */
 
 struct file_sink {
 	struct sink base;
@@ -35,16 +34,10 @@ static int disk_error(struct err *e, const char *text, const char *call)
 /* That a disk is full would be felt by others than the one client whose body this is. */
 static bool is_nearly_full(struct file_sink *f)
 {
-	struct statvfs v;
-
 	if (f->base.bytes > 0 && f->base.bytes - f->looked_at < LOOK_EVERY)
 		return false;
 	f->looked_at = f->base.bytes;
-	if (fstatvfs(f->fd, &v) < 0)
-		return false;
-	uint64_t left = (uint64_t)v.f_blocks * v.f_frsize / 20;
-
-	return (uint64_t)v.f_bavail * v.f_frsize < (left < LEFT_MOST ? left : LEFT_MOST);
+	return disk_is_nearly_full(f->fd);
 }
 
 static int check_room(struct file_sink *f, size_t len, struct err *e)
@@ -60,28 +53,17 @@ static int check_room(struct file_sink *f, size_t len, struct err *e)
 	return 0;
 }
 
-static int write_all(struct file_sink *f, const char *p, size_t len, struct err *e)
-{
-	while (len > 0) {
-		ssize_t n = write(f->fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return disk_error(e, "the body could not be staged", "write");
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static void put(struct sink *s, const void *data, size_t len)
 {
 	struct file_sink *f = (struct file_sink *)s;
 	struct err e;
 
-	if (check_room(f, len, &e) < 0 || write_all(f, data, len, &e) < 0)
+	if (check_room(f, len, &e) < 0)
 		sink_fail(s, &e);
+	else if (disk_write(f->fd, data, len) < 0) {
+		disk_error(&e, "the body could not be staged", "write");
+		sink_fail(s, &e);
+	}
 }
 
 static void nothing(struct sink *s)

@@ -121,6 +121,8 @@ static void test_defaults(void **state)
 	assert_string_equal(s.state_dir, "/run/sluice");
 	assert_string_equal(s.stage_dir, "/var/lib/sluice/stage");
 	assert_true(s.stage_max_bytes == INT64_C(10) << 30);
+	assert_true(s.jobs_max_bytes == INT64_C(100) << 30);
+	assert_int_equal(s.jobs_budget, 0);
 	assert_string_equal(s.metadata_database, "");
 	assert_true(s.metadata_keep_us == INT64_C(86400000000));
 	assert_int_equal(s.worker_max_requests, 10000);

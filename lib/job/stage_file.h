@@ -1,0 +1,46 @@
+/*
+ * Files of a job while they are made (stage.h says where).
+ *
+ * A file is written where nobody sees it: without a name (O_TMPFILE), or under one that ends in .tmp where the
+ * file system knows no such files. When it is whole it is brought to disk (fsync), then named, then its
+ * directory is brought to disk. A process that dies at any moment leaves the whole file or none under that name.
+ *
+ * Failures:
+ *	ERR_TOO_LARGE   the job's files would be larger than jobs.max_bytes; another attempt would not help
+ *	ERR_DISK        the disk is nearly full, jobs.budget is used up, a write failed
+ *	ERR_NOT_FOUND   the job's directory was removed meanwhile
+ */
+#ifndef SLUICE_JOB_STAGE_FILE_H
+#define SLUICE_JOB_STAGE_FILE_H
+
+#include "lib/job/stage.h"
+#include "lib/sink/digest.h"
+
+/* A digest sink (digest.h) that writes the n-th part or file of the lease's: after finish it is there whole, and replaces one of
+ * that name. The job must outlive it. NULL: the failure is in *e. */
+struct sink *stage_file_new(struct stage_job *j, enum stage_kind kind, unsigned n, struct err *e);
+
+struct stage_part {
+	struct stage_name name;
+	uint64_t bytes;     /* as recorded when it was made: it must have so many still */
+	const char *sha256; /* hex, as recorded */
+};
+
+struct stage_joined {
+	uint64_t bytes;
+	char sha256[DIGEST_HEX];
+};
+
+/* Called between pieces of a few megabytes, to keep the lease alive; other than 0 ends the work, with its *e. */
+struct stage_pulse {
+	int (*beat)(void *arg, struct err *e);
+	void *arg;
+};
+
+/* One or more parts, in this order, become the n-th file of the lease, copied by the kernel. The parts are removed once the file is
+ * surely there; after a failure they are all there. A single part only changes its name.
+ * The job's bytes stay what they were. pulse may be NULL. */
+int stage_join(struct stage_job *j, const struct stage_part *parts, size_t parts_n, unsigned n,
+	const struct stage_pulse *pulse, struct stage_joined *out, struct err *e);
+
+#endif
