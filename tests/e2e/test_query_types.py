@@ -88,6 +88,15 @@ def test_pages_by_a_column_of_any_type_have_every_row_once(site, postgres, token
             f'SELECT id FROM odd.types ORDER BY "{name}" {direction} NULLS {nulls}, id')]
 
 
+@pytest.mark.parametrize("limit", [1, 7])
+def test_pages_that_begin_among_nulls_of_a_composite(site, postgres, token, limit):
+    """Of which IS NULL and IS NOT NULL say something else."""
+    for direction, nulls in (("asc", "last"), ("asc", "first"), ("desc", "last"), ("desc", "first")):
+        definition = {"from": "types", "select": ["id"], "sort": [{"column": "pair", "direction": direction, "nulls": nulls}]}
+        got = [row["id"] for page in pages(site, token, definition, limit) for row in page["rows"]]
+        assert got == [id for id, in postgres.execute(f"SELECT id FROM odd.types ORDER BY pair {direction} NULLS {nulls}, id")]
+
+
 @pytest.mark.parametrize("name", sorted(set(TYPES) - set(UNSORTED)))
 def test_pages_of_groups_have_every_row(site, token, name):
     definition = {"from": "types", "select": [{"column": name, "as": "of"}, {"expr": {"count": []}, "as": "n"}],

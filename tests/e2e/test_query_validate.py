@@ -19,8 +19,9 @@ CREATE FUNCTION checked_noted(id int) RETURNS int LANGUAGE plpgsql COST 1 AS
 CREATE VIEW checked_noisy AS SELECT checked_noted(id) AS id, label FROM checked;
 CREATE FUNCTION checked_nap(id int) RETURNS int LANGUAGE plpgsql COST 1 AS $$ BEGIN PERFORM pg_sleep(1); RETURN id; END $$;
 CREATE VIEW checked_slow AS SELECT checked_nap(id) AS id, tenant FROM checked;
-CREATE TABLE checked_many (id int PRIMARY KEY, tenant int NOT NULL);
-INSERT INTO checked_many SELECT i, CASE WHEN i <= 100000 THEN 1 ELSE 2 END FROM generate_series(1, 200001) i;
+CREATE TABLE checked_many (id int PRIMARY KEY, tenant int NOT NULL, label text);
+INSERT INTO checked_many SELECT i, CASE WHEN i <= 100000 THEN 1 ELSE 2 END, repeat('x', CASE WHEN i <= 100000 THEN 200 ELSE 1 END)
+    FROM generate_series(1, 200001) i;
 GRANT SELECT ON checked, checked_city, checked_noisy, checked_slow, checked_many TO sluice;
 """
 DROP = "DROP VIEW checked_noisy, checked_slow; DROP FUNCTION checked_noted, checked_nap; DROP TABLE checked, checked_city, checked_many"
@@ -46,6 +47,7 @@ MEMBERS = ["valid", "columns", "tenantPredicates", "estimatedRows", "estimatedBy
 def tables(postgres):
     postgres.execute(TABLES)
     postgres.execute("VACUUM ANALYZE checked")
+    postgres.execute("ANALYZE checked_many")
     yield
     postgres.execute(DROP)
 
@@ -204,6 +206,14 @@ def test_tenants_rows_are_counted_to_a_hundred_thousand(checked, issuer):
     assert said["estimatedRows"] == 10 and said["limits"] == [] and said["estimatedBytes"] > 10 and said["estimatedCost"] is None
     assert validate(checked, two, {"from": "many", "page": {"limit": 10, "offset": 99990}})["estimatedRows"] == 10
     assert validate(checked, two, {"from": "many", "page": {"limit": 10, "offset": 99992}})["estimatedRows"] is None
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+def test_tenants_bytes_are_those_of_their_own_rows(checked, issuer, form):
+    """Others' are long, and so is what the planner takes for a row's width."""
+    definition, params = {"from": "many", "select": ["label"], "page": {"limit": 100}}, "" if form == "json" else f"?format={form}"
+    for tenant, least, most in ((1, 20000, 30000), (2, 100, 2000)):
+        assert least <= validate(checked, issuer.token(tenant_id=tenant), definition, params)["estimatedBytes"] <= most
 
 
 def test_a_count_of_tenants_rows_that_takes_too_long_is_none(checked, token):
