@@ -86,6 +86,16 @@ int close_stage(void **state)
 	return 0;
 }
 
+struct stage_job *open_job(const char *job, uint64_t fence)
+{
+	struct err e = { 0 };
+	struct stage_job *j = stage_job_open(stage, job, fence, &e);
+
+	if (!j)
+		fail_msg("%s: %s", e.text, e.cause);
+	return j;
+}
+
 char part_byte(unsigned n, uint64_t at)
 {
 	return (char)((at * 31 + at / 251 + n * 17) & 0xff);

@@ -25,6 +25,8 @@ int close_stage(void **state);
 /* A path in stage_root, good until the eighth call after. */
 const char *in_root(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+struct stage_job *open_job(const char *job, uint64_t fence);
+
 /* The byte that stands at that place of part n. */
 char part_byte(unsigned n, uint64_t at);
 

@@ -24,16 +24,6 @@
 
 #define DIR "stage/jobs/" JOB
 
-static struct stage_job *open_job(const char *job, uint64_t fence)
-{
-	struct err e = { 0 };
-	struct stage_job *j = stage_job_open(stage, job, fence, &e);
-
-	if (!j)
-		fail_msg("%s: %s", e.text, e.cause);
-	return j;
-}
-
 /* The mode, and the group if it is asked for. */
 static mode_t mode_of(const char *path, gid_t *group)
 {
@@ -520,154 +510,6 @@ static void sweepers_at_once(void **state)
 	assert_int_equal(used, 0);
 }
 
-/* ---- joining */
-
-enum { PARTS = 1000 };
-
-static size_t part_len(unsigned n)
-{
-	return n % 10 == 0 ? 0 : n % 97 * 300 + n;
-}
-
-static void a_thousand_parts(void **state)
-{
-	struct stage_part *parts = mem_zero(PARTS, sizeof *parts);
-	struct stage_job *j = open_job(JOB, FENCE);
-	struct buf whole = { 0 };
-	struct stage_joined joined;
-	char hex[DIGEST_HEX];
-	struct err e;
-
-	(void)state;
-	for (unsigned n = 1; n <= PARTS; n++) {
-		char *at = buf_reserve(&whole, part_len(n));
-
-		for (size_t i = 0; i < part_len(n); i++)
-			at[i] = part_byte(n, i);
-		whole.len += part_len(n);
-		int fd = openat(AT_FDCWD, in_root(DIR "/part-%04u.7", n), O_WRONLY | O_CREAT, 0600);
-
-		assert_int_equal(write(fd, at, part_len(n)), part_len(n));
-		close(fd);
-		parts[n - 1] = part_record(n, part_len(n));
-	}
-	assert_int_equal(stage_join(j, parts, PARTS, 1, NULL, &joined, &e), 0);
-	assert_int_equal(joined.bytes, whole.len);
-	assert_int_equal(count_names(JOB, ""), 1);
-	int fd = open(in_root(DIR "/file-1.7"), O_RDONLY | O_CLOEXEC);
-	char *got = mem_alloc(whole.len + 1, 1);
-
-	assert_int_equal(read(fd, got, whole.len + 1), whole.len);
-	assert_memory_equal(got, whole.data, whole.len);
-	close(fd);
-	free(got);
-	unsigned char value[SHA256_DIGEST_LENGTH];
-
-	SHA256((unsigned char *)whole.data, whole.len, value);
-	for (int i = 0; i < SHA256_DIGEST_LENGTH; i++)
-		snprintf(hex + (size_t)2 * i, 3, "%02x", value[i]);
-	assert_string_equal(joined.sha256, hex);
-	buf_free(&whole);
-	free(parts);
-	stage_job_close(j);
-}
-
-static void a_single_part(void **state)
-{
-	struct stage_job *j = open_job(JOB, FENCE);
-	struct stage_part part = part_record(1, PART);
-	struct stage_joined joined;
-	char hex[DIGEST_HEX];
-	struct err e;
-
-	(void)state;
-	for (int i = 0; i < 2; i++) { /* the second time over a file of that name */
-		write_file(j, STAGE_PART, 1, PART, hex);
-		part.sha256 = hex;
-		assert_int_equal(stage_join(j, &part, 1, 1, NULL, &joined, &e), 0);
-		assert_int_equal(joined.bytes, PART);
-		assert_string_equal(joined.sha256, hex);
-		assert_true(is_part(in_root(DIR "/file-1.7"), 1, PART));
-		assert_int_equal(count_names(JOB, ""), 1);
-	}
-	stage_job_close(j);
-}
-
-static int no_beat(void *arg, struct err *e)
-{
-	++*(int *)arg;
-	return err_set(e, ERR_CLIENT_GONE, "canceled");
-}
-
-static void parts_that_are_not_as_recorded(void **state)
-{
-	struct stage_job *j = open_job(JOB, FENCE);
-	struct stage_part parts[] = { part_record(1, PART), part_record(2, PART) };
-	struct stage_joined joined;
-	int beats = 0;
-	struct stage_pulse pulse = { no_beat, &beats };
-	struct err e;
-
-	(void)state;
-	write_file(j, STAGE_PART, 1, PART, NULL);
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), -1); /* missing */
-	assert_int_equal(e.code, ERR_DISK);
-	write_file(j, STAGE_PART, 2, PART - 1, NULL);
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), -1); /* shorter */
-	assert_int_equal(stage_join(j, parts + 1, 1, 1, NULL, &joined, &e), -1);
-	assert_string_equal(e.text, "a part of the export is not what was written");
-	write_file(j, STAGE_PART, 2, PART + 1, NULL);
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), -1); /* longer */
-	unlink(in_root(DIR "/part-0002.7"));
-	assert_int_equal(symlink("part-0001.7", in_root(DIR "/part-0002.7")), 0);
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), -1);
-	write_file(j, STAGE_PART, 2, PART, NULL);
-	assert_int_equal(stage_join(j, parts, 2, 1, &pulse, &joined, &e), -1);
-	assert_int_equal(e.code, ERR_CLIENT_GONE);
-	assert_int_equal(beats, 1);
-	assert_int_equal(count_names(JOB, ""), 2); /* the parts, and nothing else */
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), 0);
-	assert_int_equal(count_names(JOB, ""), 1);
-	stage_job_close(j);
-}
-
-/* Past 2^31 and 2^32, most of it a hole. */
-static void large_files(void **state)
-{
-	static const uint64_t large = (UINT64_C(1) << 32) + 5;
-	struct stage_job *j = open_job(JOB, FENCE);
-	struct stage_part part = part_record(1, large);
-	struct stage_joined joined;
-	uint64_t bytes;
-	struct err e;
-
-	(void)state;
-	write_file(j, STAGE_PART, 1, PART, NULL);
-	assert_int_equal(truncate(in_root(DIR "/part-0001.7"), (off_t)large), 0);
-	assert_int_equal(stage_join(j, &part, 1, 1, NULL, &joined, &e), 0);
-	assert_true(joined.bytes == large);
-	int fd = stage_read(stage, "jobs/" JOB "/file-1.7", &bytes, &e);
-
-	assert_true(fd >= 0 && bytes == large);
-	close(fd);
-	assert_int_equal(stage_used(stage, &bytes, &e), 0);
-	assert_true(bytes == large);
-	settings.jobs_max_bytes = (int64_t)large + PART;
-	stage_close(stage);
-	stage = stage_open(&settings, NULL);
-	struct stage_job *next = open_job(JOB, FENCE);
-	struct stage_name kept = { STAGE_FILE, 1, FENCE };
-
-	assert_int_equal(stage_job_keep(next, &kept, 1, &e), 0);
-	write_file(next, STAGE_PART, 2, PART, NULL);
-	struct sink *s = begin_file(next, STAGE_PART, 3, 1);
-
-	assert_true(sink_failed(s, NULL));
-	sink_free(s);
-	stage_job_close(next);
-	stage_job_close(j);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_stage, close_stage)
@@ -688,10 +530,6 @@ int main(void)
 		TEST(removers_at_once),
 		TEST(what_belongs_to_no_job),
 		TEST(sweepers_at_once),
-		TEST(a_thousand_parts),
-		TEST(a_single_part),
-		TEST(parts_that_are_not_as_recorded),
-		TEST(large_files),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, remove_root);
