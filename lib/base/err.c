@@ -20,6 +20,7 @@ static const struct err_info infos[ERR_CODES_N] = {
 	[ERR_TOO_LARGE] = { 413, "too-large", "Larger than a limit", LOG_REQUEST, false },
 	[ERR_RANGE] = { 416, "range", "Range not satisfiable", LOG_REQUEST, false },
 	[ERR_UNPROCESSABLE] = { 422, "unprocessable", "Cannot be done", LOG_REQUEST, false },
+	[ERR_EARLY] = { 425, "too-early", "Not done yet", LOG_REQUEST, true },
 	[ERR_RATE] = { 429, "too-many-requests", "Too many requests", LOG_REQUEST, true },
 	[ERR_INTERNAL] = { 500, "internal", "Internal error", LOG_ERROR, false },
 	[ERR_DATABASE] = { 502, "database", "The database failed", LOG_ERROR, true },

@@ -24,6 +24,7 @@ enum err_code {
 	ERR_TOO_LARGE,      /* 413 larger than a limit */
 	ERR_RANGE,          /* 416 not within the file */
 	ERR_UNPROCESSABLE,  /* 422 well-formed but not doable */
+	ERR_EARLY,          /* 425 not done yet */
 	ERR_RATE,           /* 429 */
 	ERR_INTERNAL,       /* 500 our fault */
 	ERR_DATABASE,       /* 502 the database failed while it worked for us */

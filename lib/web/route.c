@@ -32,6 +32,12 @@ const struct route routes[] = {
 		"the same with the query in the parameter q" },
 	{ "GET", "/api/v1/exports/{id}", handle_export, 0, ROLE_EXPORTER, "outcome",
 		"how an export ended" },
+	{ "GET", "/api/v1/exports/{id}/files/{n}", handle_file, ROUTE_DATA, ROLE_EXPORTER,
+		"download", "a file of an export" },
+	{ "GET", "/api/v1/exports/{id}/download", handle_download, ROUTE_DATA, ROLE_EXPORTER,
+		"download", "the file of an export that has one" },
+	{ "GET", "/exports/{id}/download", handle_download, ROUTE_DATA, ROLE_EXPORTER, "download",
+		"the file of an export that has one" },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL },
 };
 

@@ -44,5 +44,6 @@ route_handler handle_table_xsd;                /* handle_xsd.c */
 route_handler handle_query;                    /* handle_query.c */
 route_handler handle_rows, handle_export_page; /* handle_rows.c */
 route_handler handle_export;                   /* handle_exports.c */
+route_handler handle_file, handle_download;    /* handle_files.c */
 
 #endif

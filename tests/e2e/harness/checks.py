@@ -78,7 +78,8 @@ def check_files(site, seconds=5):
     stage = site.settings["stage"]["dir"]
 
     def left():
-        found = list(os.listdir(stage)) if os.path.isdir(stage) else []
+        # The files of jobs stay.
+        found = [name for name in os.listdir(stage) if name != "jobs"] if os.path.isdir(stage) else []
         for pid in site.workers():
             files = process.open_files(pid)
             found += [path for path in files if path.startswith(stage + "/")]

@@ -62,6 +62,10 @@ User {user}
 Group {user}
 """
 
+APACHE_SENDFILE = """
+LoadModule xsendfile_module {modules}/mod_xsendfile.so
+"""
+
 APACHE_MODULES = {
     "mod_proxy_fcgi": """
 LoadModule proxy_module {modules}/mod_proxy.so
@@ -78,10 +82,12 @@ FcgidProcessTableFile {top}/fcgid/shm
 class Site:
     """Started by its maker, ended by stop(); everything it writes is under `top`, an empty directory of its own."""
 
-    def __init__(self, top, prefix, postgres, issuer, front="nginx", settings=None, env=None, workers=(2, 1)):
+    def __init__(self, top, prefix, postgres, issuer, front="nginx", settings=None, env=None, workers=(2, 1),
+                 sendfile=True):
         """prefix: where Sluice is installed. settings: laid over the default configuration.
-        workers: of the stream and of the control pool."""
+        workers: of the stream and of the control pool. sendfile: the web server sends files itself."""
         self.top, self.prefix, self.postgres, self.issuer, self.front = top, prefix, postgres, issuer, front
+        self.sendfile = sendfile
         self.user = process.user_or_self("www-data")
         self.port = process.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -146,6 +152,9 @@ class Site:
         text = text.replace("<VirtualHost *:80>", f"<VirtualHost 127.0.0.1:{self.port}>")
         text = text.replace("/run/sluice/", self.path("run", ""))
         text = text.replace("/usr/libexec/sluice/sluice.fcgi", self.program)
+        text = text.replace("/var/lib/sluice/stage", self.path("stage"))
+        if not self.sendfile:
+            text = re.sub(r"(?m)^ *fastcgi_param SLUICE_SENDFILE .*\n", "", text)
         return text.replace("/etc/sluice/sluice.conf", self.config)
 
     def _write(self, name, text):
@@ -166,6 +175,7 @@ class Site:
         os.makedirs(os.path.join(top, "fcgid"), exist_ok=True)
         process.give(os.path.join(top, "fcgid"), self.user)
         main = APACHE + APACHE_MODULES[self.front] + (APACHE_ROOT if process.is_root() else "")
+        main += APACHE_SENDFILE if self.sendfile else ""
         shipped = {"mod_proxy_fcgi": "apache-proxy-fcgi.conf", "mod_fcgid": "apache-mod_fcgid.conf"}
         passed = "".join(f"FcgidInitialEnv {name} {value}\n" for name, value in self.env.items())
         text = self.shipped(shipped[self.front])

@@ -1,0 +1,31 @@
+/*
+ * Job download: a file of an export that was run as a job, as it is downloaded (etc/schema/, sluice.job_files).
+ */
+#ifndef SLUICE_JOB_JOB_DOWNLOAD_H
+#define SLUICE_JOB_JOB_DOWNLOAD_H
+
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+
+struct metadata;
+
+enum { JOB_DOWNLOAD_ONLY = 0 }; /* in place of a number: the file of a job that has one */
+
+struct job_download {
+	const char *path; /* below stage.dir */
+	const char *name; /* as downloaded */
+	const char *media;
+	const char *sha256; /* 64 hexadecimal digits */
+	uint64_t bytes;
+	int64_t ended; /* the job, seconds since 1970 */
+};
+
+/* job: a UUID; subject: its owner, or NULL for anybody's; n: from 1. The strings live in the arena.
+ * ERR_NOT_FOUND: no such job, or no such file. ERR_EARLY: the job is not done. ERR_CONFLICT: it has
+ * failed or was canceled. ERR_GONE: its files have expired. ERR_UNPROCESSABLE: JOB_DOWNLOAD_ONLY of several. */
+int job_download_read(struct metadata *m, struct arena *a, const char *job, const char *subject,
+	int n, struct job_download *out, struct err *e);
+
+#endif

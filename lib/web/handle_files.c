@@ -1,0 +1,96 @@
+/*
+ * Files of exports that were run as jobs.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/job/job_download.h"
+#include "lib/web/file_send.h"
+#include "lib/web/route.h"
+
+/* Seconds until a client that came too early should ask again. */
+#define EARLY_RETRY "5"
+
+/* Digits, without those that a number could be written with in two ways; 0: none. */
+static int file_number(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len > 6 || *text == '0' || text[strspn(text, "0123456789")])
+		return 0;
+	return (int)strtol(text, NULL, 10);
+}
+
+/* Text that is not compressed: formats say so of themselves, but a file may be the compressed one of such a format. */
+static bool is_codeable(const char *media)
+{
+	static const char *const types[] = { "text/", "application/json", "application/x-ndjson",
+		"application/xml", NULL };
+
+	for (size_t i = 0; types[i]; i++)
+		if (!strncmp(media, types[i], strlen(types[i])))
+			return true;
+	return false;
+}
+
+static int find(struct app *app, struct request *rq, int n, struct job_download *out, struct err *e)
+{
+	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0)
+		return -1;
+	if (!app->metadata)
+		return err_set(e, ERR_NOT_FOUND,
+			"exports are not kept: no metadata database is configured");
+	if (!uuid_valid(rq->captures[0]))
+		return err_set(e, ERR_NOT_FOUND, "that is not the id of an export");
+	rq->audit.definition = arena_printf(&rq->arena, "{\"export\":\"%s\",\"file\":%d}",
+		rq->captures[0], n == JOB_DOWNLOAD_ONLY ? 1 : n);
+	return job_download_read(
+		app->metadata, &rq->arena, rq->captures[0], rq->principal.subject, n, out, e);
+}
+
+static int send(struct app *app, struct response *rs, const struct job_download *f, struct err *e)
+{
+	const struct served_file file = {
+		.dir = app->settings.stage_dir,
+		.path = f->path,
+		.bytes = f->bytes,
+		.sha256 = f->sha256,
+		.media = f->media,
+		.name = f->name,
+		.modified = f->ended,
+		.is_codeable = is_codeable(f->media),
+	};
+
+	response_header(rs, "Sluice-Export-Id", "%s", rs->request->captures[0]);
+	return file_send(rs, &file, e);
+}
+
+/* early: the code for a job that is not done. */
+static int answer(struct app *app, struct request *rq, struct response *rs, int n,
+	enum err_code early, struct err *e)
+{
+	struct job_download f;
+
+	if (find(app, rq, n, &f, e) == 0)
+		return send(app, rs, &f, e);
+	if (e->code == ERR_EARLY) {
+		response_header(rs, "Retry-After", EARLY_RETRY);
+		e->code = early;
+	}
+	return -1;
+}
+
+int handle_file(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	int n = file_number(rq->captures[1]);
+
+	if (n == 0)
+		return err_set(e, ERR_NOT_FOUND, "files have numbers, from 1");
+	return answer(app, rq, rs, n, ERR_CONFLICT, e);
+}
+
+int handle_download(struct app *app, struct request *rq, struct response *rs, struct err *e)
+{
+	return answer(app, rq, rs, JOB_DOWNLOAD_ONLY, ERR_EARLY, e);
+}
