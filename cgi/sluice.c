@@ -13,13 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgi/verify.h"
 #include "lib/base/settings.h"
 #include "lib/job/audit.h"
 #include "lib/job/migrate.h"
 #include "lib/source/postgres_catalog.h"
 #include "lib/web/app.h"
 
-enum { FAILED = 1, USAGE = 2 };
+enum { FAILED = 1, USAGE = 2, OPERANDS_MAX = 2 };
 
 enum option_id {
 	OPT_CONFIG,
@@ -37,12 +38,15 @@ enum option_id {
 
 struct options {
 	const char *values[OPTIONS_N]; /* NULL: not given; "" where it has no value */
+	const char
+		*operands[OPERANDS_MAX]; /* what follows the words of the command; NULL: nothing */
 };
 
 struct command {
 	const char *words;
 	unsigned options; /* bits of enum option_id, beside --config */
 	int (*run)(const struct options *);
+	int operands_max; /* the first there must be, where there may be any */
 };
 
 static const struct option long_options[] = {
@@ -71,6 +75,9 @@ static const char help[] =
 	"                        whether the audit is as it was written, up to that line at least\n"
 	"  audit who-exported --table KEY [--since TIME]\n"
 	"                        print who took rows of a table\n"
+	"  verify MANIFEST [DIR] whether the files of an export, beside its manifest or in DIR, "
+	"are "
+	"whole\n"
 	"\n"
 	"  -c, --config FILE     the configuration; else $SLUICE_CONFIG, else\n"
 	"                        " SLUICE_CONFIG_FILE "\n"
@@ -249,19 +256,50 @@ static int run_audit_who(const struct options *o)
 	return end_audit(&s, failed, &e);
 }
 
+static int run_verify(const struct options *o)
+{
+	int result = (int)verify(o->operands[0], o->operands[1], stdout);
+	int unwritten = flush();
+
+	return result ? result : unwritten;
+}
+
 static const struct command commands[] = {
-	{ "config", 1u << OPT_KEYS, run_config },
-	{ "migrate", 1u << OPT_DIR, run_migrate },
-	{ "catalog init", 1u << OPT_DATABASE | 1u << OPT_SCHEMA, run_catalog_init },
-	{ "audit verify", 1u << OPT_HEAD, run_audit_verify },
-	{ "audit who-exported", 1u << OPT_TABLE | 1u << OPT_SINCE, run_audit_who },
+	{ "config", 1u << OPT_KEYS, run_config, 0 },
+	{ "migrate", 1u << OPT_DIR, run_migrate, 0 },
+	{ "catalog init", 1u << OPT_DATABASE | 1u << OPT_SCHEMA, run_catalog_init, 0 },
+	{ "audit verify", 1u << OPT_HEAD, run_audit_verify, 0 },
+	{ "audit who-exported", 1u << OPT_TABLE | 1u << OPT_SINCE, run_audit_who, 0 },
+	{ "verify", 0, run_verify, OPERANDS_MAX },
 };
 
-static const struct command *find_command(const char *words)
+/* How many of the arguments are the command's words; 0: they are not, or more follows than it takes. */
+static int match(const struct command *c, char **args, int n)
 {
-	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-		if (!strcmp(commands[i].words, words))
+	const char *p = c->words;
+
+	for (int i = 0; i < n; i++) {
+		size_t len = strlen(args[i]);
+
+		if (strncmp(p, args[i], len) != 0 || (p[len] && p[len] != ' '))
+			return 0;
+		if (!p[len])
+			return n - i - 1 <= c->operands_max ? i + 1 : 0;
+		p += len + 1;
+	}
+	return 0;
+}
+
+static const struct command *find_command(struct options *o, char **args, int n)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		int words = match(&commands[i], args, n);
+
+		for (int j = words; words && j < n; j++)
+			o->operands[j - words] = args[j];
+		if (words)
 			return &commands[i];
+	}
 	return NULL;
 }
 
@@ -278,17 +316,31 @@ static int read_options(int argc, char **argv, struct options *o)
 	return 0;
 }
 
-static int dispatch(const struct options *o, const char *words)
+static int unknown(char **args, int n)
 {
-	const struct command *c = find_command(words);
+	struct buf words = { 0 };
 
-	if (!*words)
+	for (int i = 0; i < n; i++)
+		buf_printf(&words, "%s%s", i ? " " : "", args[i]);
+	int status = usage("unknown command \"%s\"", buf_str(&words));
+
+	buf_free(&words);
+	return status;
+}
+
+static int dispatch(struct options *o, char **args, int n)
+{
+	const struct command *c = find_command(o, args, n);
+
+	if (!n)
 		return usage("no command");
 	if (!c)
-		return usage("unknown command \"%s\"", words);
+		return unknown(args, n);
+	if (c->operands_max && !o->operands[0])
+		return usage("%s of what?", c->words);
 	for (int i = OPT_CONFIG + 1; i < OPT_HELP; i++)
 		if (o->values[i] && !(c->options >> i & 1))
-			return usage("%s takes no --%s", words, long_options[i].name);
+			return usage("%s takes no --%s", c->words, long_options[i].name);
 	return c->run(o);
 }
 
@@ -301,7 +353,6 @@ static int show(const char *text)
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
-	struct buf words = { 0 };
 
 	if (read_options(argc, argv, &o))
 		return USAGE;
@@ -309,10 +360,5 @@ int main(int argc, char **argv)
 		return show(help);
 	if (o.values[OPT_VERSION])
 		return show(PACKAGE_STRING "\n");
-	for (int i = optind; i < argc; i++)
-		buf_printf(&words, "%s%s", i > optind ? " " : "", argv[i]);
-	int status = dispatch(&o, buf_str(&words));
-
-	buf_free(&words);
-	return status;
+	return dispatch(&o, argv + optind, argc - optind);
 }
