@@ -59,6 +59,7 @@ static int read_set(const char *p, struct spec *only)
 	bool is_plain = true;
 	int n = 0;
 
+	*only = (struct spec){ 0 };
 	for (;;) {
 		const char *begin = p;
 
