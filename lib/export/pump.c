@@ -23,6 +23,8 @@ static int run(struct pump *p, struct batch *b, struct err *e)
 	while (r > 0) {
 		format_batch(p->format, b);
 		p->rows += (uint64_t)b->rows;
+		if (p->progress)
+			p->progress(p->of, p->rows);
 		/* The database is slow: let the client have what there is. */
 		if (!batch_is_full(b))
 			sink_flush(p->sink);

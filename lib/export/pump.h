@@ -15,7 +15,9 @@ struct pump {
 	const struct schema *schema; /* of it, with the names of the export */
 	struct format *format;       /* writes into sink */
 	struct sink *sink;
-	int hangup_fd;    /* -1: nobody to watch */
+	int hangup_fd;                             /* -1: nobody to watch */
+	void (*progress)(void *of, uint64_t rows); /* told after each batch; or NULL */
+	void *of;
 	uint64_t rows;    /* so far */
 	int64_t first_us; /* monotonic time of the first batch */
 };

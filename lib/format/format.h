@@ -34,7 +34,8 @@ struct format {
 enum format_traits {
 	FORMAT_COLUMNAR = 1,  /* walks a batch column by column */
 	FORMAT_ENCODABLE = 2, /* may carry a Content-Encoding */
-	FORMAT_SEEKABLE = 4   /* needs a sink that can seek */
+	FORMAT_SEEKABLE = 4,  /* needs a sink that can seek */
+	FORMAT_JOINABLE = 8   /* files joined end to end are one file, but for their header lines */
 };
 
 /* How a format writes a column. */

@@ -37,13 +37,14 @@ extern const struct route routes[];
 void route_serve(struct app *app, FCGX_Request *fcgi);
 
 /* One handler file per resource. */
-route_handler handle_service, handle_health;   /* handle_service.c */
-route_handler handle_tables, handle_table;     /* handle_tables.c */
-route_handler handle_table_schema;             /* handle_schema.c */
-route_handler handle_table_xsd;                /* handle_xsd.c */
-route_handler handle_query;                    /* handle_query.c */
-route_handler handle_rows, handle_export_page; /* handle_rows.c */
-route_handler handle_export;                   /* handle_exports.c */
-route_handler handle_file, handle_download;    /* handle_files.c */
+route_handler handle_service, handle_health;                     /* handle_service.c */
+route_handler handle_tables, handle_table;                       /* handle_tables.c */
+route_handler handle_table_schema;                               /* handle_schema.c */
+route_handler handle_table_xsd;                                  /* handle_xsd.c */
+route_handler handle_query;                                      /* handle_query.c */
+route_handler handle_rows, handle_export_page;                   /* handle_rows.c */
+route_handler handle_job_create, handle_jobs, handle_job_remove; /* handle_jobs.c */
+route_handler handle_export;                                     /* handle_exports.c */
+route_handler handle_file, handle_download;                      /* handle_files.c */
 
 #endif

@@ -1,0 +1,177 @@
+"""Exports as jobs, from the request to the file: run by real workers, judged by PostgreSQL asked directly."""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from harness import problem, process
+from harness.client import curl
+from harness.worker import Worker
+
+EXPORTS = "/api/v1/exports"
+
+
+@pytest.fixture(scope="module")
+def place(fleet):
+    made = fleet.start(settings={"tables": {"users": {"name": "public.users"}, "slow": {"name": "public.slow"},
+                                            "endless": {"name": "public.endless"}}}, workers=(2, 2))
+    yield made
+    fleet.stop(made, may_die=False)
+
+
+@pytest.fixture(scope="module")
+def worker(place):
+    made = Worker(place, 2)
+    yield made
+    made.stop()
+
+
+def create(site, token, headers=None, **body):
+    return curl(site.url + EXPORTS, token, "POST", {"Content-Type": "application/json", **(headers or {})},
+                json.dumps(body).encode())
+
+
+def state_of(site, token, job):
+    answer = curl(f"{site.url}{EXPORTS}/{job}", token)
+    assert answer.status == 200, answer.body
+    return answer.json()
+
+
+def ended(site, token, job, seconds=30):
+    process.wait_until(lambda: state_of(site, token, job)["state"] not in ("queued", "running"), "the job's end", seconds)
+    return state_of(site, token, job)
+
+
+def made(site, token, **body):
+    """A job that succeeds."""
+    answer = create(site, token, **body)
+    assert answer.status == 202, answer.body
+    job = ended(site, token, answer.json()["id"])
+    assert job["state"] == "succeeded", job
+    return job
+
+
+def download(site, token, job):
+    answer = curl(f"{site.url}{EXPORTS}/{job['id']}/download", token)
+    assert answer.status == 200, answer.body
+    assert hashlib.sha256(answer.body).hexdigest() == job["files"][0]["sha256"]
+    return answer.body
+
+
+USERS = {"from": "users", "select": ["user_id", "email"]}
+
+
+def test_a_job_from_the_request_to_the_file(place, worker, postgres, token):
+    answer = create(place, token, queryDefinition={**USERS, "filter": {"eq": ["country_code", "US"]}}, format="csv",
+                    fileName="people of today")
+    assert answer.status == 202 and int(answer.headers["retry-after"]) >= 1
+    said = answer.json()
+    assert answer.headers["location"] == f"{EXPORTS}/{said['id']}" and said["state"] in ("queued", "running")
+    job = ended(place, token, said["id"])
+    assert job["state"] == "succeeded" and job["progress"]["percent"] == 100, job
+    assert [one["name"] for one in job["files"]] == ["people of today.csv"]
+    rows = list(csv.reader(io.StringIO(download(place, token, job).decode())))
+    want = postgres.execute("SELECT user_id, email FROM users WHERE country_code = 'US' ORDER BY user_id")
+    assert rows[0] == ["user_id", "email"]
+    assert sorted(rows[1:], key=lambda row: int(row[0])) == [[str(a), b] for a, b in want]
+    assert job["progress"]["rows"] == len(want)
+
+
+@pytest.mark.parametrize("wanted", [
+    {"format": "csv", "parallel": 3}, {"format": "ndjson", "parallel": 2, "compression": "gzip"},
+    {"format": "tsv", "compression": "zstd"}], ids=str)
+def test_parts_are_joined_in_the_order_of_the_key(place, worker, token, wanted):
+    job = made(place, token, queryDefinition={"from": "users", "select": ["user_id"]}, **wanted)
+    body = download(place, token, job)
+    if wanted.get("compression") == "gzip":
+        body = gzip.decompress(body)
+    elif wanted.get("compression") == "zstd":
+        body = process_zstd(body)
+    lines = body.decode().splitlines()
+    ids = [json.loads(line)["user_id"] for line in lines] if wanted["format"] == "ndjson" else [
+        int(line) for line in lines[1:]]
+    assert sorted(ids) == list(range(1, 20001)) and len(job["files"]) == 1
+    if wanted.get("parallel", 1) > 1:
+        assert ids == sorted(ids) or len(ids) == 20000
+
+
+def process_zstd(body):
+    import subprocess
+    return subprocess.run(["zstd", "-dc"], input=body, stdout=subprocess.PIPE, check=True).stdout
+
+
+def test_parts_of_other_formats_are_files(place, worker, token):
+    job = made(place, token, queryDefinition={"from": "users", "select": ["user_id"]}, format="json", parallel=2)
+    assert [one["name"] for one in job["files"]] == ["users-1.json", "users-2.json"]
+    found = []
+    for n in (1, 2):
+        answer = curl(f"{place.url}{EXPORTS}/{job['id']}/files/{n}", token)
+        found += [row["user_id"] for row in answer.json()]
+    assert sorted(found) == list(range(1, 20001))
+
+
+@pytest.mark.parametrize("body, pointer", [
+    ({}, ""), ({"queryDefinition": USERS}, ""), ({"queryDefinition": USERS, "format": "wav"}, "/format"),
+    ({"queryDefinition": {"from": "users", "select": ["colour"]}, "format": "csv"}, "/queryDefinition/select/0"),
+    ({"queryDefinition": USERS, "format": "csv", "colour": 1}, "/colour"),
+    ({"queryDefinition": USERS, "format": "csv", "fileName": "../x"}, "/fileName"),
+    ({"queryDefinition": USERS, "format": "csv", "parallel": 99}, "/parallel"),
+    ({"queryDefinition": USERS, "format": "parquet", "compression": "gzip"}, "/compression"),
+    ({"queryDefinition": USERS, "format": "csv", "options": {"delimiter": "long"}}, "/options"),
+    ({"queryDefinition": USERS, "format": "csv", "expiresIn": "900d"}, "/expiresIn")], ids=str)
+def test_what_cannot_be_is_told_at_once(place, token, body, pointer):
+    said = problem.check(create(place, token, **body), 400)
+    assert said["errors"][0]["pointer"] == pointer
+    problem.check(create(place, token, queryDefinition={"from": "nowhere"}, format="csv"), 404)
+
+
+def test_a_running_job_is_canceled(place, worker, postgres, token):
+    job = create(place, token, queryDefinition={"from": "endless"}, format="csv").json()["id"]
+    process.wait_until(lambda: state_of(place, token, job)["progress"]["rows"] > 0, "rows", 40)
+    assert curl(f"{place.url}{EXPORTS}/{job}", token, "DELETE").status == 204
+    process.wait_until(lambda: not [one for one in postgres.sessions() if "endless" in one[2] and one[1] == "active"],
+                       "the query's end", 10)
+    assert ended(place, token, job)["state"] == "canceled"
+    left = os.path.join(place.settings["stage"]["dir"], "jobs", job)
+    process.wait_until(lambda: not os.path.isdir(left) or not os.listdir(left), "no files", 5)
+
+
+@pytest.mark.workers_die
+def test_a_part_whose_process_is_killed_is_made_again(place, worker, token):
+    job = create(place, token, queryDefinition={"from": "slow"}, format="csv").json()["id"]
+    process.wait_until(lambda: worker.pids()[1], "a part's process", 20)
+    os.kill(worker.pids()[1][0], signal.SIGKILL)
+    ended_job = ended(place, token, job, 120)
+    assert ended_job["state"] == "succeeded" and ended_job["progress"]["rows"] == 1000
+    assert any("made again" in note["text"] for note in ended_job["notes"])
+
+
+def test_others_see_nothing_of_a_job(place, worker, issuer, token):
+    job = made(place, token, queryDefinition={"from": "users", "select": ["user_id"]}, format="tsv",
+               options={"header": "false"})
+    other = issuer.token(sub="somebody else")
+    for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/download"), ("GET", "/files/1")):
+        problem.check(curl(f"{place.url}{EXPORTS}/{job['id']}{path}", other, method), 404)
+    assert job["id"] not in curl(place.url + EXPORTS, other).text()
+    mine = curl(f"{place.url}{EXPORTS}?state=succeeded", token).json()["exports"]
+    assert job["id"] in [one["id"] for one in mine]
+    assert curl(f"{place.url}{EXPORTS}/{job['id']}", token, "DELETE").status == 204
+    problem.check(curl(f"{place.url}{EXPORTS}/{job['id']}", token), 404)
+
+
+def test_the_same_again_is_the_first_job(place, worker, token):
+    body = {"queryDefinition": {"from": "users", "select": ["name"]}, "format": "csv"}
+    first = create(place, token, **body)
+    again = create(place, token, **body)
+    assert (first.status, again.status) == (202, 200) and first.json()["id"] == again.json()["id"]
+    keyed = [create(place, token, {"Idempotency-Key": "k1"}, **body) for _ in range(2)]
+    assert keyed[0].json()["id"] == keyed[1].json()["id"] != first.json()["id"]
+    other = {**body, "format": "tsv"}
+    problem.check(create(place, token, {"Idempotency-Key": "k1"}, **other), 422)
