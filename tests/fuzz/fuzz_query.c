@@ -173,8 +173,7 @@ static void check_columns(struct arena *a, const char *list)
 	struct query q = { 0 };
 	struct err e = { 0 };
 
-	if (columns_read(a, list, &q, &e) < 0 ||
-		columns_name(a, q.select, q.select_n, &e) < 0) {
+	if (columns_read(a, list, &q, &e) < 0 || columns_name(a, q.select, q.select_n, &e) < 0) {
 		check(e.code == ERR_BAD_REQUEST && e.text[0]);
 		return;
 	}

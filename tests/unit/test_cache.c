@@ -468,8 +468,8 @@ static void test_bad_addresses(void **state)
 		"redis://:sesame@", "rediss://h", "http://h", "redis://h/a", "redis://h/1/2",
 		"redis://h/-1", "redis://h/?sesame", "redis://h/0#sesame", "redis://h:65536",
 		"redis://h:sesame", "redis://sesame@h", "unix:", "unix:redis.sock",
-		"unix:/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/"
-		"long/long/long/long/long/long/long" };
+		("unix:/long/long/long/long/long/long/long/long/long/long/long/long/long/long/"
+		 "long/long/long/long/long/long/long/long") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
