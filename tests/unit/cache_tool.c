@@ -106,7 +106,7 @@ static void obey(struct cache *c, char *line)
 int main(int argc, char **argv)
 {
 	struct settings s;
-	struct cache *c;
+	struct cache *c = NULL;
 	struct err e = { 0 };
 	char *line = NULL;
 	size_t cap = 0;
