@@ -625,8 +625,8 @@ static void deep_json_is_refused(void **state)
 		"/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a: nested deeper than 24 arrays "
 		"and "
 		"objects",
-		"/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0: nested "
-		"deeper than 24 arrays and objects",
+		("/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0/not/0: nested "
+		 "deeper than 24 arrays and objects"),
 	};
 
 	(void)state;
