@@ -55,7 +55,7 @@ def running(top):
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         started = pids(path)
-        assert sorted(started) == ["control", "nginx", "postgres", "stream"]
+        assert sorted(started) == ["control", "nginx", "postgres", "stream", "worker"]
         with open(os.path.join(path, "run", "sockets"), encoding="utf-8") as f:
             sockets = f.read().strip()
         yield path, done.stdout
