@@ -11,6 +11,20 @@
 #define STR(x)  #x
 #define TEXT(x) STR(x)
 
+int job_sweep_alone(struct metadata *m, struct err *e)
+{
+	/* The keys are "swep", "jobs" in ASCII. */
+	PGresult *r =
+		metadata_run(m, "SELECT pg_try_advisory_lock(1937204592, 1785684595)", NULL, 0, e);
+
+	if (!r)
+		return -1;
+	int alone = *PQgetvalue(r, 0, 0) == 't';
+
+	PQclear(r);
+	return alone;
+}
+
 void job_put_lost(struct buf *b)
 {
 	struct err lost;
@@ -64,6 +78,15 @@ int job_list_kept(struct metadata *m, job_take_id *take, void *to, struct err *e
 {
 	static const char sql[] = "SELECT id FROM sluice.jobs WHERE deleted IS NULL"
 				  " AND state IN ('queued', 'running', 'succeeded')";
+	int64_t n;
+
+	return take_ids(m, sql, take, to, &n, e);
+}
+
+int job_list_removed(struct metadata *m, job_take_id *take, void *to, struct err *e)
+{
+	static const char sql[] =
+		"SELECT id FROM sluice.jobs WHERE deleted IS NOT NULL AND state <> 'running'";
 	int64_t n;
 
 	return take_ids(m, sql, take, to, &n, e);

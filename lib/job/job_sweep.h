@@ -11,6 +11,9 @@
 
 struct metadata;
 
+/* 1: this session is the one that sweeps, until it ends; 0: another is at it. */
+int job_sweep_alone(struct metadata *m, struct err *e);
+
 /* The problem object of a job whose last worker was lost. */
 void job_put_lost(struct buf *b);
 
@@ -26,6 +29,9 @@ int job_expire(struct metadata *m, job_take_id *take, void *to, int64_t *n, stru
 /* take gets the id of each job that has files, or may be making some. Directories must be listed before, not after: what is
  * made in between would look like litter. */
 int job_list_kept(struct metadata *m, job_take_id *take, void *to, struct err *e);
+
+/* take gets the id of each job that was removed and does not run: whatever files it has are to be removed. */
+int job_list_removed(struct metadata *m, job_take_id *take, void *to, struct err *e);
 
 /* Forget jobs that were removed, or have expired, so long ago. *n: how many. */
 int job_purge(struct metadata *m, int64_t after_s, int64_t *n, struct err *e);

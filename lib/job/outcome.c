@@ -164,3 +164,25 @@ int outcome_read(struct outcome_store *o, const char *id, const char *subject, s
 	PQclear(r);
 	return found ? 0 : -1;
 }
+
+int outcome_purge(struct metadata *m, int64_t *n, struct err *e)
+{
+	/* So many at a time as are certain to be done within a statement's time. */
+	static const char sql[] =
+		"WITH gone AS (DELETE FROM sluice.outcomes WHERE id IN (SELECT id FROM sluice.outcomes"
+		"  WHERE expires < now() LIMIT 10000 FOR UPDATE SKIP LOCKED) RETURNING 1)"
+		" SELECT count(*) FROM gone";
+	int64_t more;
+
+	*n = 0;
+	do {
+		PGresult *r = metadata_run(m, sql, NULL, 0, e);
+
+		if (!r)
+			return -1;
+		more = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+		PQclear(r);
+		*n += more;
+	} while (more);
+	return 0;
+}

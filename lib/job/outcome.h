@@ -53,4 +53,7 @@ int outcome_end(struct outcome_store *o, const struct outcome_end *end, struct e
 int outcome_read(struct outcome_store *o, const char *id, const char *subject, struct buf *json,
 	struct err *e);
 
+/* Forget the outcomes that have expired, of which every so many exports forget some too. *n: how many. */
+int outcome_purge(struct metadata *m, int64_t *n, struct err *e);
+
 #endif

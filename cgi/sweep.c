@@ -1,0 +1,210 @@
+/*
+ * sluice-sweep: what becomes of exports that nobody asks for any more (man page sluice-sweep(8)).
+ *
+ *	sluice-sweep [-c FILE]     once, for cron; says in one line what it did
+ *
+ * Exit status: 0 done, or another is at it; 1 it failed, one line on standard error says why; 2 it was called wrongly.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/base/settings.h"
+#include "lib/job/job_sweep.h"
+#include "lib/job/metadata.h"
+#include "lib/job/outcome.h"
+#include "lib/job/stage.h"
+
+enum {
+	FAILED = 1,
+	USAGE = 2,
+	FORGET_S =
+		7 *
+		86400 /* a job that has expired, or was removed; until then one that has expired answers 410 */
+};
+
+static const char help[] = "Usage: sluice-sweep [-c FILE]\n"
+			   "\n"
+			   "  -c, --config FILE     the configuration; else $SLUICE_CONFIG, else\n"
+			   "                        " SLUICE_CONFIG_FILE "\n"
+			   "      --help, --version\n"
+			   "\n"
+			   "Manual: sluice-sweep(8), sluice.conf(5)\n";
+
+struct ids {
+	const char **items;
+	size_t n, room;
+	struct arena *arena;
+};
+
+struct sweep {
+	struct settings settings;
+	struct metadata *metadata;
+	struct stage *stage;
+	struct arena arena;
+	struct ids gone; /* jobs whose files are to be removed */
+	struct ids kept; /* all whose files are wanted */
+
+	int64_t leases, expired, jobs, outcomes;
+	size_t files;
+	uint64_t bytes;
+	struct stage_swept litter;
+};
+
+static void take(void *to, const char *id)
+{
+	struct ids *ids = to;
+
+	if (ids->n == ids->room) {
+		ids->room = ids->room ? 2 * ids->room : 64;
+		ids->items = mem_grow(ids->items, ids->room, sizeof *ids->items);
+	}
+	ids->items[ids->n++] = arena_strdup(ids->arena, id);
+}
+
+/* What the database has to say, all of it before anything is removed: without it nothing is known to be litter. */
+static int ask(struct sweep *s, struct err *e)
+{
+	s->gone.arena = s->kept.arena = &s->arena;
+	if (job_end_leases(s->metadata, &s->leases, e) < 0 ||
+		job_list_kept(s->metadata, take, &s->kept, e) < 0 ||
+		job_list_removed(s->metadata, take, &s->gone, e) < 0)
+		return -1;
+	return job_expire(s->metadata, take, &s->gone, &s->expired, e);
+}
+
+static int remove_files(struct sweep *s, const char *job, struct err *e)
+{
+	struct stage_entry *entries;
+	struct arena a = { 0 };
+	ssize_t n = stage_list(s->stage, job, &a, &entries, e);
+	int failed = n < 0 || stage_remove(s->stage, job, e) < 0;
+
+	for (ssize_t i = 0; !failed && i < n; i++) {
+		s->files++;
+		s->bytes += entries[i].bytes;
+	}
+	arena_free(&a);
+	return failed ? -1 : 0;
+}
+
+/* Goes on after a failure, and tells the first. */
+static int remove_all(struct sweep *s, struct err *e)
+{
+	struct err first, *to = e;
+	int failed = 0;
+
+	for (size_t i = 0; i < s->gone.n; i++)
+		if (remove_files(s, s->gone.items[i], to) < 0) {
+			failed = -1;
+			to = &first;
+		}
+	if (stage_sweep(s->stage, s->kept.items, s->kept.n, &s->litter, to) < 0)
+		failed = -1;
+	return failed;
+}
+
+static int forget(struct sweep *s, struct err *e)
+{
+	if (job_purge(s->metadata, FORGET_S, &s->jobs, e) < 0)
+		return -1;
+	return outcome_purge(s->metadata, &s->outcomes, e);
+}
+
+static int tell(const struct sweep *s)
+{
+	printf("leases ended %" PRId64 ", jobs expired %" PRId64 ", files removed %zu (%" PRIu64
+	       " bytes), litter removed %zu (%" PRIu64 " bytes), jobs forgotten %" PRId64
+	       ", outcomes forgotten %" PRId64 "\n",
+		s->leases, s->expired, s->files, s->bytes, s->litter.dirs + s->litter.files,
+		s->litter.bytes, s->jobs, s->outcomes);
+	return ferror(stdout) || fflush(stdout) != 0;
+}
+
+/* What was done is told even when something failed. */
+static int sweep(struct sweep *s, struct err *e)
+{
+	int alone = job_sweep_alone(s->metadata, e);
+
+	if (alone < 0)
+		return -1;
+	if (!alone) {
+		puts("another sluice-sweep is at it");
+		return 0;
+	}
+	if (ask(s, e) < 0)
+		return -1;
+	struct err later;
+	int failed = remove_all(s, e);
+
+	if (forget(s, failed ? &later : e) < 0)
+		failed = -1;
+	if (tell(s) && !failed)
+		failed = err_set(e, ERR_DISK, "the output cannot be written: %s", strerror(errno));
+	return failed;
+}
+
+static int open_sweep(struct sweep *s, const char *config, struct err *e)
+{
+	const char *file;
+
+	if (settings_read(&s->settings, config, e) < 0)
+		return -1;
+	file = *s->settings.log_file ? s->settings.log_file : NULL;
+	if (log_open(file, (enum log_level)s->settings.log_level) < 0)
+		return err_set(e, ERR_CONFIG, "log.file %s: %s", file, strerror(errno));
+	s->metadata = metadata_open(&s->settings);
+	if (!s->metadata)
+		return err_set(e, ERR_CONFIG, "\"metadata.database\" is empty: there are no jobs");
+	s->stage = stage_open(&s->settings, e);
+	return s->stage ? 0 : -1;
+}
+
+static void close_sweep(struct sweep *s)
+{
+	free(s->gone.items);
+	free(s->kept.items);
+	arena_free(&s->arena);
+	stage_close(s->stage);
+	metadata_close(s->metadata);
+	settings_free(&s->settings);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *config = getenv("SLUICE_CONFIG");
+	struct sweep s = { 0 };
+	struct err e;
+
+	for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;)
+		switch (c) {
+		case 'c': config = optarg; break;
+		case 'h': return fputs(help, stdout) < 0 ? FAILED : 0;
+		case 'v': return puts(PACKAGE_STRING) < 0 ? FAILED : 0;
+		default: return USAGE;
+		}
+	if (optind < argc) {
+		fputs("sluice-sweep: it takes no arguments; `sluice-sweep --help` tells more\n",
+			stderr);
+		return USAGE;
+	}
+	int failed = open_sweep(&s, config && *config ? config : SLUICE_CONFIG_FILE, &e) < 0 ||
+		     sweep(&s, &e) < 0;
+
+	if (failed)
+		fprintf(stderr, "sluice-sweep: %s%s%s\n", e.text, *e.cause ? ": " : "", e.cause);
+	close_sweep(&s);
+	return failed ? FAILED : 0;
+}
