@@ -41,6 +41,8 @@ const struct route routes[] = {
 		"download", "a file of an export" },
 	{ "GET", "/api/v1/exports/{id}/download", handle_download, ROUTE_DATA, ROLE_EXPORTER,
 		"download", "the file of an export that has one" },
+	{ "GET", "/api/v1/exports/{id}/manifest", handle_manifest, ROUTE_DATA, ROLE_EXPORTER,
+		"manifest", "what the files of an export hold, to check them by" },
 	{ "GET", "/exports/{id}/download", handle_download, ROUTE_DATA, ROLE_EXPORTER, "download",
 		"the file of an export that has one" },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL },

@@ -46,5 +46,6 @@ route_handler handle_rows, handle_export_page;                   /* handle_rows.
 route_handler handle_job_create, handle_jobs, handle_job_remove; /* handle_jobs.c */
 route_handler handle_export;                                     /* handle_exports.c */
 route_handler handle_file, handle_download;                      /* handle_files.c */
+route_handler handle_manifest;                                   /* handle_manifest.c */
 
 #endif
