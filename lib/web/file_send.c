@@ -242,6 +242,8 @@ static int answer(struct sending *s, int fd, struct err *e)
 		response_empty(s->rs, status);
 		return 0;
 	}
+	if (s->file->may_leave && s->file->may_leave(s->file->of, s->range.first == 0, e) < 0)
+		return -1;
 	if (put_hand_over(s))
 		return hand_over(s, status);
 	put_extent(s);

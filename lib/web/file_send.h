@@ -30,6 +30,11 @@ struct served_file {
 	const char *name; /* as downloaded, UTF-8 */
 	int64_t modified; /* seconds since 1970 */
 	bool is_codeable; /* text; not compressed */
+
+	/* Asked once it is sure that bytes of the file are to leave, before the first of them: not of a HEAD, nor of an answer
+	 * without the file. from_start: its first byte is among them. -1 with the error to answer with. NULL: they may. */
+	int (*may_leave)(void *of, bool from_start, struct err *e);
+	void *of;
 };
 
 /* Answers the request. ERR_GONE where the file is not there, ERR_INTERNAL where its size is not the one it was made

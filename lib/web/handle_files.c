@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/job/job_download.h"
-#include "lib/web/file_send.h"
+#include "lib/web/job_file.h"
 #include "lib/web/route.h"
 
 /* Seconds until a client that came too early should ask again. */
@@ -20,18 +19,6 @@ static int file_number(const char *text)
 	if (len == 0 || len > 6 || *text == '0' || text[strspn(text, "0123456789")])
 		return 0;
 	return (int)strtol(text, NULL, 10);
-}
-
-/* Text that is not compressed: formats say so of themselves, but a file may be the compressed one of such a format. */
-static bool is_codeable(const char *media)
-{
-	static const char *const types[] = { "text/", "application/json", "application/x-ndjson",
-		"application/xml", NULL };
-
-	for (size_t i = 0; types[i]; i++)
-		if (!strncmp(media, types[i], strlen(types[i])))
-			return true;
-	return false;
 }
 
 static int find(struct app *app, struct request *rq, int n, struct job_download *out, struct err *e)
@@ -51,16 +38,7 @@ static int find(struct app *app, struct request *rq, int n, struct job_download 
 
 static int send(struct app *app, struct response *rs, const struct job_download *f, struct err *e)
 {
-	const struct served_file file = {
-		.dir = app->settings.stage_dir,
-		.path = f->path,
-		.bytes = f->bytes,
-		.sha256 = f->sha256,
-		.media = f->media,
-		.name = f->name,
-		.modified = f->ended,
-		.is_codeable = is_codeable(f->media),
-	};
+	const struct served_file file = job_file_served(app, f);
 
 	response_header(rs, "Sluice-Export-Id", "%s", rs->request->captures[0]);
 	return file_send(rs, &file, e);

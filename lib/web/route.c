@@ -45,6 +45,14 @@ const struct route routes[] = {
 		"manifest", "what the files of an export hold, to check them by" },
 	{ "GET", "/exports/{id}/download", handle_download, ROUTE_DATA, ROLE_EXPORTER, "download",
 		"the file of an export that has one" },
+	{ "POST", "/api/v1/exports/{id}/links", handle_link_create, ROUTE_DATA, ROLE_EXPORTER,
+		"share", "a link to a file of an export" },
+	{ "GET", "/api/v1/exports/{id}/links", handle_links, 0, ROLE_EXPORTER, "links",
+		"the links to its files" },
+	{ "DELETE", "/api/v1/exports/{id}/links/{link}", handle_link_revoke, 0, ROLE_EXPORTER,
+		"revoke", "an end to a link" },
+	{ "GET", "/api/v1/links/{token}", handle_link, ROUTE_DATA | ROUTE_OPEN, 0, "link",
+		"the file that a link leads to" },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL },
 };
 
@@ -201,19 +209,26 @@ static int check_role(const struct route *r, const struct principal *p, struct e
 		e, ERR_FORBIDDEN, "this needs the role %s, which the token does not give", name);
 }
 
+/* A HEAD has no rows, but tells of them: that there are some, or how many. */
+static int check_audit(struct app *app, const struct route *r, struct err *e)
+{
+	return r->flags & ROUTE_DATA ? audit_ready(app->audit, e) : 0;
+}
+
 /* What holds for every route that is not public. */
 static int enter(struct app *app, const struct route *r, struct request *rq, struct response *rs,
 	struct err *e)
 {
 	request_audit_begin(app, r, rq);
+	if (r->flags & ROUTE_OPEN)
+		return take_rate(app, rq, rs, e) < 0 ? -1 : check_audit(app, r, e);
 	if (admit(app, rq, rs, e) < 0)
 		return -1;
 	/* What nobody asks for without a token may be long. */
 	rq->audit.definition = request_audit_params(rq, NULL, NULL);
 	if (check_role(r, &rq->principal, e) < 0 || purpose_read(rq, e) < 0)
 		return -1;
-	/* A HEAD has no rows, but tells of them: that there are some, or how many. */
-	return r->flags & ROUTE_DATA ? audit_ready(app->audit, e) : 0;
+	return check_audit(app, r, e);
 }
 
 static int serve(struct app *app, struct request *rq, struct response *rs, struct err *e)

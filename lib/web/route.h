@@ -17,7 +17,8 @@ typedef int route_handler(struct app *app, struct request *rq, struct response *
 
 enum route_flags {
 	ROUTE_PUBLIC = 1, /* no token, no rate limit, no line in the audit */
-	ROUTE_DATA = 2    /* gives rows: not while they could not be audited, if they must be */
+	ROUTE_DATA = 2,   /* gives rows: not while they could not be audited, if they must be */
+	ROUTE_OPEN = 4    /* no token, but counted for the address, and a line in the audit */
 };
 
 struct route {
@@ -46,6 +47,8 @@ route_handler handle_rows, handle_export_page;                   /* handle_rows.
 route_handler handle_job_create, handle_jobs, handle_job_remove; /* handle_jobs.c */
 route_handler handle_export;                                     /* handle_exports.c */
 route_handler handle_file, handle_download;                      /* handle_files.c */
-route_handler handle_manifest;                                   /* handle_manifest.c */
+route_handler handle_link_create, handle_links;                  /* handle_links.c */
+route_handler handle_link_revoke, handle_link;
+route_handler handle_manifest; /* handle_manifest.c */
 
 #endif

@@ -1,0 +1,14 @@
+/*
+ * A file of an export that was run as a job, as file_send sends it.
+ */
+#ifndef SLUICE_WEB_JOB_FILE_H
+#define SLUICE_WEB_JOB_FILE_H
+
+#include "lib/job/job_download.h"
+#include "lib/web/app.h"
+#include "lib/web/file_send.h"
+
+/* Borrows the strings of f. */
+struct served_file job_file_served(const struct app *app, const struct job_download *f);
+
+#endif
