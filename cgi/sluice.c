@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgi/purge.h"
 #include "cgi/verify.h"
 #include "lib/base/settings.h"
 #include "lib/job/audit.h"
@@ -31,6 +33,8 @@ enum option_id {
 	OPT_HEAD,
 	OPT_TABLE,
 	OPT_SINCE,
+	OPT_SUBJECT,
+	OPT_TENANT,
 	OPT_HELP,
 	OPT_VERSION,
 	OPTIONS_N
@@ -58,6 +62,8 @@ static const struct option long_options[] = {
 	{ "head", required_argument, NULL, OPT_HEAD },
 	{ "table", required_argument, NULL, OPT_TABLE },
 	{ "since", required_argument, NULL, OPT_SINCE },
+	{ "subject", required_argument, NULL, OPT_SUBJECT },
+	{ "tenant", required_argument, NULL, OPT_TENANT },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -75,6 +81,8 @@ static const char help[] =
 	"                        whether the audit is as it was written, up to that line at least\n"
 	"  audit who-exported --table KEY [--since TIME]\n"
 	"                        print who took rows of a table\n"
+	"  purge --subject SUB | --tenant TENANT\n"
+	"                        remove all exports that are jobs of a user, or of a tenant\n"
 	"  verify MANIFEST [DIR] whether the files of an export, beside its manifest or in DIR, "
 	"are "
 	"whole\n"
@@ -215,7 +223,7 @@ static const struct settings_database *read_metadata(
 	if (read_settings(o, s, e))
 		return NULL;
 	if (!*s->metadata_database)
-		err_set(e, ERR_CONFIG, "\"metadata.database\" is empty: there is no audit");
+		err_set(e, ERR_CONFIG, "\"metadata.database\" is empty: nothing was kept");
 	return settings_database(s, s->metadata_database);
 }
 
@@ -256,6 +264,28 @@ static int run_audit_who(const struct options *o)
 	return end_audit(&s, failed, &e);
 }
 
+static int run_purge(const struct options *o)
+{
+	const char *subject = o->values[OPT_SUBJECT], *tenant = o->values[OPT_TENANT];
+	struct settings s;
+	struct err e;
+	int64_t n;
+
+	if (!subject == !tenant || !*(subject ? subject : tenant))
+		return usage("purge needs one of --subject and --tenant");
+	if (!read_metadata(o, &s, &e)) {
+		settings_free(&s);
+		return fail(&e);
+	}
+	int failed = purge(&s, subject, tenant, &n, &e);
+
+	settings_free(&s);
+	if (failed)
+		return fail(&e);
+	printf("exports removed: %" PRId64 "; sluice-sweep removes their files\n", n);
+	return flush();
+}
+
 static int run_verify(const struct options *o)
 {
 	int result = (int)verify(o->operands[0], o->operands[1], stdout);
@@ -270,6 +300,7 @@ static const struct command commands[] = {
 	{ "catalog init", 1u << OPT_DATABASE | 1u << OPT_SCHEMA, run_catalog_init, 0 },
 	{ "audit verify", 1u << OPT_HEAD, run_audit_verify, 0 },
 	{ "audit who-exported", 1u << OPT_TABLE | 1u << OPT_SINCE, run_audit_who, 0 },
+	{ "purge", 1u << OPT_SUBJECT | 1u << OPT_TENANT, run_purge, 0 },
 	{ "verify", 0, run_verify, OPERANDS_MAX },
 };
 

@@ -83,6 +83,26 @@ int job_list_kept(struct metadata *m, job_take_id *take, void *to, struct err *e
 	return take_ids(m, sql, take, to, &n, e);
 }
 
+int job_remove_all(
+	struct metadata *m, const char *subject, const char *tenant, int64_t *n, struct err *e)
+{
+	/* A running one is canceled by its worker, or when its lease has passed. */
+	static const char sql[] =
+		"WITH gone AS (UPDATE sluice.jobs SET deleted = clock_timestamp(),"
+		"  state = CASE state WHEN 'queued' THEN 'canceled' ELSE state END,"
+		"  cancel_requested = cancel_requested OR state IN ('queued', 'running')"
+		"  WHERE deleted IS NULL AND (subject = $1 OR tenant = $2) RETURNING 1)"
+		" SELECT count(*) FROM gone";
+	const char *params[] = { subject, tenant };
+	PGresult *r = metadata_run(m, sql, params, 2, e);
+
+	if (!r)
+		return -1;
+	*n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+	PQclear(r);
+	return 0;
+}
+
 int job_list_removed(struct metadata *m, job_take_id *take, void *to, struct err *e)
 {
 	static const char sql[] =

@@ -30,6 +30,10 @@ int job_expire(struct metadata *m, job_take_id *take, void *to, int64_t *n, stru
  * made in between would look like litter. */
 int job_list_kept(struct metadata *m, job_take_id *take, void *to, struct err *e);
 
+/* Remove all jobs of a subject, or of a tenant; one of them is NULL. Those that wait or run are canceled too. *n: how many. */
+int job_remove_all(
+	struct metadata *m, const char *subject, const char *tenant, int64_t *n, struct err *e);
+
 /* take gets the id of each job that was removed and does not run: whatever files it has are to be removed. */
 int job_list_removed(struct metadata *m, job_take_id *take, void *to, struct err *e);
 

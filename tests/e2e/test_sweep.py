@@ -223,3 +223,38 @@ def test_it_is_called_with_options_alone(place):
     for args, status in ((["--help"], 0), (["--version"], 0), (["now"], 2), (["--now"], 2), (["-c", "/nowhere"], 1)):
         ran = subprocess.run([place.path("sweeper"), *args], capture_output=True, text=True, check=False)
         assert ran.returncode == status and bool(ran.stdout) == (status == 0), ran
+
+
+@pytest.mark.parametrize("by", ["subject", "tenant"])
+def test_all_of_a_user_or_tenant_is_removed(place, worker, postgres, issuer, token, by):
+    who = f"forget \"me\" {uuid.uuid4()}"
+    theirs = issuer.token(sub=who) if by == "subject" else issuer.token(tenant_id=who)
+    done, others, running = finished(place, theirs), finished(place, token), create(place, theirs, "slow")
+    process.wait_until(lambda: state_of(place, theirs, running) == "running", "a running one")
+    waits = postgres.execute("INSERT INTO sluice.jobs (id, subject, tenant, principal, request, payload, state, direct, expires)"
+                             f" VALUES (gen_random_uuid(), '{who}', '{who}', '{{}}', '{{}}', decode(repeat('00', 32), 'hex'),"
+                             " 'queued', true, now() + interval '1 day') RETURNING id")[0][0]
+    assert place.sluice("purge", f"--{by}", who).stdout == "exports removed: 3; sluice-sweep removes their files\n"
+    assert postgres.execute(f"SELECT state FROM sluice.jobs WHERE id = '{waits}'") == [("canceled",)]
+    for job in (done, running, waits):
+        problem.check(curl(f"{place.url}{EXPORTS}/{job}", theirs), 404)
+    problem.check(curl(f"{place.url}{EXPORTS}/{done}/download", theirs), 404)
+    process.wait_until(lambda: postgres.execute(f"SELECT state FROM sluice.jobs WHERE id = '{running}'") == [("canceled",)],
+                       "the running one's end")
+    sweep(place)
+    assert not os.path.exists(folder(place, done)) and not os.path.exists(folder(place, running))
+    assert curl(f"{place.url}{EXPORTS}/{others}/download", token).status == 200
+    lines = postgres.execute("SELECT definition, tenant, outcome FROM sluice.audit WHERE action = 'purge'"
+                             " ORDER BY seq DESC LIMIT 1")
+    assert [(json.loads(one), *more) for one, *more in lines] == [
+        ({by: who, "exports": 3}, who if by == "tenant" else None, "ok")]
+    assert place.sluice("purge", f"--{by}", who).stdout.startswith("exports removed: 0;")
+    assert "lines hold" in place.sluice("audit", "verify").stdout
+
+
+def test_what_purge_cannot_mean_is_refused(place, postgres):
+    before = postgres.execute("SELECT count(*) FROM sluice.jobs WHERE deleted IS NOT NULL")
+    for args in ([], ["--subject", "a", "--tenant", "b"], ["--subject", ""], ["--tenant", ""]):
+        ran = place.sluice("purge", *args, check=False)
+        assert ran.returncode == 2 and "one of --subject and --tenant" in ran.stderr, ran
+    assert postgres.execute("SELECT count(*) FROM sluice.jobs WHERE deleted IS NOT NULL") == before
