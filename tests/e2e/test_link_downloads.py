@@ -149,6 +149,20 @@ def test_a_revoked_one(each, issuer):
     problem.check(curl(where, None), 401)
 
 
+def test_by_the_pool_of_downloads(each):
+    """Where those of status and control are busy."""
+    link = each.link()
+    busy = each.site.workers("control")
+    assert busy
+    for pid in busy:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert whole(each, each.follow(link, options=("--max-time", "10")))
+    finally:
+        for pid in busy:
+            os.kill(pid, signal.SIGCONT)
+
+
 def test_only_in_its_time(shared):
     link = shared.link(expiresIn="1s")
     process.wait_until(lambda: shared.follow(link, "HEAD").status == 410, "its end", 10)
