@@ -1,5 +1,5 @@
-"""Links over HTTP: made by whose export it is, followed without a token, behind each web server; what uses one up and what
-does not, who is refused, and what the audit has of it."""
+"""Links over HTTP: made by whose export it is, followed without a token, behind each web server; what uses one up and
+what does not, who is refused, and what the audit has of it."""
 
 import concurrent.futures
 import hashlib
@@ -147,6 +147,15 @@ def test_a_revoked_one(each, issuer):
     assert other["url"].rsplit("/", 1)[1] not in curl(where, each.token).text()
     problem.check(curl(f"{where}/{each.job}", each.token, "DELETE"), 404)
     problem.check(curl(where, None), 401)
+
+
+def test_an_admin_ends_links_but_makes_none(shared, issuer):
+    admin, link = issuer.token(sub="an admin", roles=["admin"]), shared.link()
+    where = f"{shared.site.url}{EXPORTS}/{shared.job}/links"
+    problem.check(shared.ask(token=admin), 404)
+    assert link["id"] in [one["id"] for one in curl(where, admin).json()["links"]]
+    assert curl(f"{where}/{link['id']}", admin, "DELETE").status == 204
+    assert refused(shared.follow(link), 410)
 
 
 def test_by_the_pool_of_downloads(each):
