@@ -60,6 +60,28 @@ static int fill(int fd)
 	return n == sizeof secret && fsync(fd) == 0 ? 0 : -1;
 }
 
+/* Whose state.dir is: the path's directory. */
+static int stat_dir(const char *path, struct stat *st)
+{
+	char *dir = mem_strdup(path);
+
+	*strrchr(dir, '/') = '\0';
+	int failed = stat(dir, st);
+
+	free(dir);
+	return failed;
+}
+
+/* What root makes is for those whose state.dir it is: an administrator's command must not lock the workers out. */
+static int give(int fd, const char *path)
+{
+	struct stat dir;
+
+	if (geteuid() != 0)
+		return 0;
+	return stat_dir(path, &dir) || fchown(fd, dir.st_uid, dir.st_gid) ? -1 : 0;
+}
+
 /* -1 with errno. That another was faster is no failure: its file is as good. */
 static int make_beside(const char *path, const char *beside)
 {
@@ -67,7 +89,7 @@ static int make_beside(const char *path, const char *beside)
 
 	if (fd < 0)
 		return -1;
-	int failed = fill(fd), cause = errno;
+	int failed = fill(fd) || give(fd, path) ? -1 : 0, cause = errno;
 
 	if (close(fd) && !failed) {
 		failed = -1;
@@ -97,15 +119,17 @@ static int make_file(const char *path)
 }
 
 /* NULL when the file will do, else what is wrong with it. */
-static const char *fault_of(int fd)
+static const char *fault_of(int fd, const char *path)
 {
-	struct stat st;
+	struct stat st, dir;
 
 	if (fstat(fd, &st))
 		return strerror(errno);
 	if (!S_ISREG(st.st_mode))
 		return "is no plain file";
-	if (st.st_uid != geteuid())
+	/* Root reads what is the workers', whose state.dir it is. */
+	if (st.st_uid != geteuid() &&
+		(geteuid() != 0 || stat_dir(path, &dir) || st.st_uid != dir.st_uid))
 		return "belongs to another user";
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
 		return "is open to others: its mode must be 0600";
@@ -117,7 +141,7 @@ static const char *fault_of(int fd)
 static struct secret_key *read_file(int fd, const char *path, struct err *e)
 {
 	uint8_t secret[SECRET_KEY_BYTES];
-	const char *fault = fault_of(fd);
+	const char *fault = fault_of(fd, path);
 	struct secret_key *k = NULL;
 
 	if (!fault) {

@@ -6,7 +6,7 @@
  * with another: HMAC-SHA-256(secret, purpose) (RFC 2104; RFC 5869 §2.3 with one block).
  *
  * The file is made by whichever process is first, whole or not at all: written and synced beside it
- * (O_EXCL), then linked. It must be a plain file of 32 bytes that belongs to us and that nobody
+ * (O_EXCL), then linked. It must be a plain file of 32 bytes that belongs to us (to root: to whose state.dir is) and that nobody
  * else may read or write.
  */
 #ifndef SLUICE_ACCESS_SECRET_KEY_H

@@ -420,6 +420,22 @@ static void refuses_another_users_file(void **state)
 	refuses("another user");
 }
 
+static void roots_is_the_directorys_owners(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown(dir, 65534, (gid_t)-1), 0);
+	secret_key_close(must_open(""));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, 65534);
+	secret_key_close(must_open("")); /* and root reads it again */
+	assert_int_equal(chown(dir, 0, (gid_t)-1), 0);
+	refuses("another user");
+}
+
 static void leaves_nothing_when_it_cannot_be_made(void **state)
 {
 	struct settings s = {
@@ -541,6 +557,7 @@ int main(void)
 		TEST(refuses_files_of_another_kind),
 		TEST(refuses_links),
 		TEST(refuses_another_users_file),
+		TEST(roots_is_the_directorys_owners),
 		TEST(leaves_nothing_when_it_cannot_be_made),
 		TEST(is_one_for_all_that_start_at_once),
 		TEST(survives_kill_at_any_time),
