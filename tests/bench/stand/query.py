@@ -31,6 +31,7 @@ def load(bench):
         raise RuntimeError(f"group query: take more --rows, {2 * TENANTS * ROWS:,} at least")
     bench.database.add_table(TABLE, f"CREATE UNLOGGED TABLE {TABLE} AS SELECT 'tenant ' || user_id % {TENANTS}"
                                     f" AS tenant_id, users.* FROM users WHERE user_id <= {rows} ORDER BY 1, user_id;"
+                                    f"ALTER TABLE {TABLE} ADD PRIMARY KEY (user_id);"
                                     f"CREATE INDEX ON {TABLE} (tenant_id, user_id)")
 
 
