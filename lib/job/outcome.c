@@ -169,7 +169,8 @@ int outcome_purge(struct metadata *m, int64_t *n, struct err *e)
 {
 	/* So many at a time as are certain to be done within a statement's time. */
 	static const char sql[] =
-		"WITH gone AS (DELETE FROM sluice.outcomes WHERE id IN (SELECT id FROM sluice.outcomes"
+		"WITH gone AS (DELETE FROM sluice.outcomes WHERE id IN (SELECT id FROM "
+		"sluice.outcomes"
 		"  WHERE expires < now() LIMIT 10000 FOR UPDATE SKIP LOCKED) RETURNING 1)"
 		" SELECT count(*) FROM gone";
 	int64_t more;
