@@ -71,10 +71,18 @@ static int no_join(const struct scope_table *joined, struct err *e)
 }
 
 /* What holds for an answer with rows of the one holds for one with rows of both. */
+static int check_rights(
+	const struct visitor *v, const struct rights *rights, const char *format, struct err *e)
+{
+	return rights_purpose(rights, v->purpose, e) < 0 || rights_format(rights, format, e) < 0
+		       ? -1
+		       : 0;
+}
+
 static int join_rights(const struct visitor *v, struct rights *all, const struct rights *joined,
 	const char *format, struct err *e)
 {
-	if (rights_purpose(joined, v->purpose, e) < 0 || rights_format(joined, format, e) < 0)
+	if (check_rights(v, joined, format, e) < 0)
 		return -1;
 	if (joined->rows >= 0 && (all->rows < 0 || joined->rows < all->rows))
 		all->rows = joined->rows;
@@ -86,7 +94,7 @@ int table_reach(const struct visitor *v, struct source **at, struct table *t, co
 {
 	scope_init(scope, v->arena, v->settings, t->settings, &t->catalog, v->mask_key);
 	scope->principal = v->principal;
-	if (scope_collect(scope, q, where, e) < 0)
+	if (check_rights(v, &t->rights, format, e) < 0 || scope_collect(scope, q, where, e) < 0)
 		return -1;
 	for (size_t i = 1; i < scope->n; i++) {
 		struct scope_table *joined = &scope->tables[i];

@@ -39,8 +39,8 @@ int table_enter(const struct visitor *v, const struct settings_table *settings, 
 
 /* The tables that the query's names reach from t through joins, entered in turn: the scope is
  * complete then. A joined table that the caller may not see is as good as no join: ERR_BAD_REQUEST,
- * *where the place of the name. One that needs a purpose, or is not to be had in the format (as
- * struct format_type has it), is refused as by itself; t->rights.rows becomes the least of all
+ * *where the place of the name. A table, t or a joined one, that needs a purpose, or is not to be had
+ * in the format (as struct format_type has it), is refused; t->rights.rows becomes the least of all
  * tables'. */
 int table_reach(const struct visitor *v, struct source **at, struct table *t, const struct query *q,
 	const char *format, struct scope *scope, const char **where, struct err *e);

@@ -31,19 +31,15 @@ static void open_sources(struct making *m)
 		.mask_key = m->part->mask_key,
 		.id = m->part->id,
 		.purpose = m->part->purpose,
-		.sources = mem_zero(s->databases_n, sizeof(struct source *)),
+		.sources = sources_new(s),
 		.hangup_fd = -1 };
-	for (size_t i = 0; i < s->databases_n; i++) {
-		m->visitor.sources[i] = postgres_new(&s->databases[i]);
+	for (size_t i = 0; i < s->databases_n; i++)
 		m->visitor.sources[i]->snapshot = m->part->snapshot;
-	}
 }
 
 static void close_sources(struct making *m)
 {
-	for (size_t i = 0; i < m->part->settings->databases_n; i++)
-		source_close(m->visitor.sources[i]);
-	free(m->visitor.sources);
+	sources_close(m->visitor.sources, m->part->settings);
 	arena_free(&m->arena);
 }
 
@@ -65,8 +61,6 @@ static int plan(struct making *m, struct err *e)
 	if (!t)
 		return err_set(e, ERR_NOT_FOUND, "there is no table \"%.63s\"", m->query.from);
 	return table_enter(&m->visitor, t, &m->source, &m->table, e) < 0 ||
-			       rights_purpose(&m->table.rights, p->purpose, e) < 0 ||
-			       rights_format(&m->table.rights, format, e) < 0 ||
 			       table_reach(&m->visitor, &m->source, &m->table, &m->query, format,
 				       &m->scope, &m->compile.where, e) < 0
 		       ? -1

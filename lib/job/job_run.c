@@ -97,7 +97,7 @@ static int read_principal(struct run *r, struct err *e)
 
 /* ---- the leader's look */
 
-static void open_sources(struct run *r)
+static void be_visitor(struct run *r)
 {
 	const struct settings *s = r->runner->settings;
 
@@ -107,17 +107,8 @@ static void open_sources(struct run *r)
 		.mask_key = r->runner->mask_key,
 		.id = r->claimed->lease.id,
 		.purpose = r->purpose,
-		.sources = mem_zero(s->databases_n, sizeof(struct source *)),
+		.sources = sources_new(s),
 		.hangup_fd = -1 };
-	for (size_t i = 0; i < s->databases_n; i++)
-		r->visitor.sources[i] = postgres_new(&s->databases[i]);
-}
-
-static void close_sources(struct run *r)
-{
-	for (size_t i = 0; r->visitor.sources && i < r->runner->settings->databases_n; i++)
-		source_close(r->visitor.sources[i]);
-	free(r->visitor.sources);
 }
 
 static int enter(struct run *r, struct err *e)
@@ -131,8 +122,6 @@ static int enter(struct run *r, struct err *e)
 	r->query = r->request.query;
 	r->compile = (struct compile){ .scope = &r->scope, .query = &r->query };
 	return table_enter(&r->visitor, t, &r->source, &r->table, e) < 0 ||
-			       rights_purpose(&r->table.rights, r->purpose, e) < 0 ||
-			       rights_format(&r->table.rights, format, e) < 0 ||
 			       table_reach(&r->visitor, &r->source, &r->table, &r->query, format,
 				       &r->scope, &r->compile.where, e) < 0
 		       ? -1
@@ -177,23 +166,13 @@ static bool is_joinable(const struct job_request *q)
 /* Whether ranges of a key make up the query: rows of the table itself, in no order of their own and without a limit. */
 static bool can_cut(struct run *r)
 {
-	const struct catalog_table *t = r->scope.tables[0].table;
-	const struct catalog_column *c = t->primary_key;
 	const struct query *q = &r->query;
 	struct compiled compiled;
 	struct err ignored;
 
-	if (!c || q->limit >= 0 || q->offset > 0 || q->sort_n ||
-		compile_query(&r->compile, &compiled, &ignored) < 0 || compiled.is_grouped)
-		return false;
-	r->key = (struct page_key){ .table = t->quoted,
-		.column = c->quoted,
-		.nullable = c->nullable,
-		.rows = t->rows,
-		.blocks = t->tenant ? 0 : t->blocks,
-		.tenant_column = t->tenant ? t->tenant_sql : NULL,
-		.tenant = t->tenant_value };
-	return page_key_type(c->base_type, &r->key);
+	return q->limit < 0 && q->offset == 0 && !q->sort_n &&
+	       catalog_page_key(r->scope.tables[0].table, &r->key) &&
+	       compile_query(&r->compile, &compiled, &ignored) == 0 && !compiled.is_grouped;
 }
 
 static size_t count_parts(struct run *r)
@@ -511,7 +490,7 @@ static int make(struct run *r, struct job_end *end, struct err *e)
 	r->stage = stage_job_open(r->runner->stage, r->claimed->lease.id, fence, e);
 	if (!r->stage || stage_job_keep(r->stage, NULL, 0, e) < 0)
 		return -1;
-	open_sources(r);
+	be_visitor(r);
 	if (enter(r, e) < 0)
 		return -1;
 	r->compile.nested_as_text = r->request.options.nested == NESTED_SERVER;
@@ -581,7 +560,7 @@ int job_run(struct job_runner *runner, const struct job_claimed *c, enum job_sta
 	if (r.seen)
 		munmap(r.seen, r.parts_n * sizeof *r.seen);
 	job_request_free(&r.request);
-	close_sources(&r);
+	sources_close(r.visitor.sources, runner->settings);
 	arena_free(&r.arena);
 	return status;
 }

@@ -390,3 +390,21 @@ int catalog_restrict(
 		t->order_by = NULL;
 	return 0;
 }
+
+bool catalog_page_key(const struct catalog_table *t, struct page_key *key)
+{
+	const struct catalog_column *c = t->primary_key;
+
+	if (!c)
+		return false;
+	*key = (struct page_key){
+		.table = t->quoted,
+		.column = c->quoted,
+		.nullable = c->nullable,
+		.rows = t->rows,
+		.blocks = t->tenant ? 0 : t->blocks, /* a sample of all may have none of one */
+		.tenant_column = t->tenant_sql,
+		.tenant = t->tenant_value,
+	};
+	return page_key_type(c->base_type, key);
+}

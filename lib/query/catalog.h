@@ -15,6 +15,7 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 #include "lib/base/settings.h"
+#include "lib/query/page.h"
 #include "lib/rows/batch.h"
 #include "lib/rows/statement.h"
 
@@ -83,6 +84,9 @@ int catalog_restrict(
 
 /* Whether the text names the caller's own tenant. */
 bool catalog_is_own_tenant(const struct catalog_table *t, const char *text);
+
+/* The key that the table is cut into pages by. False where it has none that may be seen, or one of a type that cannot be cut by. */
+bool catalog_page_key(const struct catalog_table *t, struct page_key *key);
 
 /* By name; NULL when there is none. */
 const struct catalog_column *catalog_column(const struct catalog_table *t, const char *name);

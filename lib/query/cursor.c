@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/base64url.h"
+#include "lib/base/span.h"
 
 enum {
 	VERSION = 1,
@@ -81,29 +82,9 @@ int cursor_write(struct arena *a, const uint8_t key[SECRET_KEY_BYTES], const cha
 
 /* ---- reading */
 
-/* Bytes still to be read; once something is wrong, so is all that follows. */
-struct span {
-	const uint8_t *p;
-	size_t left;
-	bool bad;
-};
-
-static const uint8_t *take(struct span *s, size_t len)
-{
-	const uint8_t *p = s->p;
-
-	if (s->bad || s->left < len) {
-		s->bad = true;
-		return NULL;
-	}
-	s->p += len;
-	s->left -= len;
-	return p;
-}
-
 static uint64_t take_integer(struct span *s, int bytes)
 {
-	const uint8_t *p = take(s, (size_t)bytes);
+	const uint8_t *p = span_take(s, (size_t)bytes);
 	uint64_t v = 0;
 
 	for (int i = 0; p && i < bytes; i++)
@@ -114,7 +95,7 @@ static uint64_t take_integer(struct span *s, int bytes)
 static const char *take_value(struct arena *a, struct span *s)
 {
 	size_t len = (size_t)take_integer(s, 4);
-	const uint8_t *p = len ? take(s, len - 1) : NULL;
+	const uint8_t *p = len ? span_take(s, len - 1) : NULL;
 
 	if (!p)
 		return NULL;

@@ -23,6 +23,7 @@
 #include <zlib.h>
 
 #include "lib/base/base64url.h"
+#include "lib/base/span.h"
 #include "lib/query/page_value.h"
 
 enum {
@@ -36,26 +37,6 @@ enum {
 	VALUE_MAX = 4096      /* bytes of a text; a B-tree on it takes 2,704 */
 };
 
-/* Bytes still to be read; once something is wrong, so is all that follows. */
-struct span {
-	const uint8_t *p;
-	size_t left;
-	bool bad;
-};
-
-static const uint8_t *take(struct span *s, size_t len)
-{
-	const uint8_t *p = s->p;
-
-	if (s->bad || s->left < len) {
-		s->bad = true;
-		return NULL;
-	}
-	s->p += len;
-	s->left -= len;
-	return p;
-}
-
 static void put_varint(struct buf *b, uint64_t v)
 {
 	for (; v >= 0x80; v >>= 7)
@@ -68,7 +49,7 @@ static uint64_t take_varint(struct span *s)
 	uint64_t v = 0;
 
 	for (int shift = 0; shift < 64; shift += 7) {
-		const uint8_t *p = take(s, 1);
+		const uint8_t *p = span_take(s, 1);
 
 		if (!p)
 			return 0;
@@ -88,7 +69,7 @@ static void put_u32(struct buf *b, uint32_t v)
 
 static uint32_t take_u32(struct span *s)
 {
-	const uint8_t *p = take(s, 4);
+	const uint8_t *p = span_take(s, 4);
 
 	return p ? p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24 : 0;
 }
@@ -198,7 +179,7 @@ static void take_front(struct span *s, struct buf *last)
 
 	if (shared > last->len || len > VALUE_MAX - shared)
 		s->bad = true;
-	const uint8_t *p = take(s, len);
+	const uint8_t *p = span_take(s, len);
 
 	if (!p)
 		return;
@@ -381,7 +362,7 @@ static int open_bytes(struct arena *a, const struct page_key *key, const struct 
 	s.left -= SUM_LEN;
 	if (take_u32(&sum) != (uint32_t)crc32_z(0, s.p, s.left))
 		return err_set(e, ERR_BAD_REQUEST, "the page token is damaged");
-	const uint8_t *head = take(&s, 2);
+	const uint8_t *head = span_take(&s, 2);
 
 	if (head[0] != VERSION)
 		return err_set(e, ERR_BAD_REQUEST,

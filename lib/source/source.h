@@ -45,6 +45,10 @@ struct source {
 /* A session is opened (connected) at its first begin. `db` must outlive the source. */
 struct source *postgres_new(const struct settings_database *db);
 
+/* One for each of the settings' databases; closed together. */
+struct source **sources_new(const struct settings *s);
+void sources_close(struct source **sources, const struct settings *s); /* NULL is let be */
+
 /* tag: shown in the database's list of sessions behind "sluice/", or NULL; digits, small letters, '-'. */
 static inline int source_begin(struct source *s, const char *tag, struct err *e)
 {

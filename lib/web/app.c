@@ -38,9 +38,7 @@ static int open_parts(struct app *app, struct err *e)
 		return -1;
 	secret_key_derive(app->secret, "hash mask", app->mask_key);
 	secret_key_derive(app->secret, "page token", app->cursor_key);
-	app->sources = mem_zero(s->databases_n, sizeof(struct source *));
-	for (size_t i = 0; i < s->databases_n; i++)
-		app->sources[i] = postgres_new(&s->databases[i]);
+	app->sources = sources_new(s);
 	app->seen = mem_zero(s->tables_n + 1, sizeof *app->seen);
 	app->metadata = metadata_open(s);
 	app->outcomes = outcome_open(app->metadata, s);
@@ -96,9 +94,7 @@ int app_open(struct app *app, const char *config, struct err *e)
 
 void app_close(struct app *app)
 {
-	for (size_t i = 0; app->sources && i < app->settings.databases_n; i++)
-		source_close(app->sources[i]);
-	free(app->sources);
+	sources_close(app->sources, &app->settings);
 	free(app->seen);
 	cache_close(app->cache);
 	audit_close(app->audit);

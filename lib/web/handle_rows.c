@@ -17,7 +17,6 @@ static int prepare(struct app *app, struct response *rs, const struct rows_ask *
 	struct request *rq = rs->request;
 
 	return visit_table(app, rq, source, table, e) < 0 ||
-			       rights_purpose(&table->rights, rq->audit.purpose, e) < 0 ||
 			       rows_plan(app, rs, source, table, ask, plan, e) < 0 ||
 			       schema_match_query(app, rs, *source, &plan->compile, e) < 0
 		       ? -1

@@ -14,16 +14,7 @@ static int choose_key(const struct catalog_table *t, struct rows_plan *plan, str
 		return err_set(e, ERR_UNPROCESSABLE,
 			"table %s has no key of one column to make pages by; ask for it whole",
 			t->key);
-	plan->key = (struct page_key){
-		.table = t->quoted,
-		.column = c->quoted,
-		.nullable = c->nullable,
-		.rows = t->rows,
-		.blocks = t->tenant ? 0 : t->blocks, /* a sample of all may have none of one */
-		.tenant_column = t->tenant_sql,
-		.tenant = t->tenant_value,
-	};
-	if (page_key_type(c->base_type, &plan->key))
+	if (catalog_page_key(t, &plan->key))
 		return 0;
 	return err_set(e, ERR_UNPROCESSABLE,
 		"table %s cannot be cut into pages by a key of type %s; ask for it whole", t->key,
@@ -150,9 +141,8 @@ int rows_plan(struct app *app, struct response *rs, struct source **source, stru
 	plan->compile = (struct compile){ .scope = &plan->scope,
 		.query = &plan->query,
 		.nested_as_text = ask->options.nested == NESTED_SERVER };
-	if (rights_format(&t->rights, ask->format->name, e) < 0 ||
-		table_reach(&visitor, source, t, &plan->query, ask->format->name, &plan->scope,
-			&plan->compile.where, e) < 0 ||
+	if (table_reach(&visitor, source, t, &plan->query, ask->format->name, &plan->scope,
+		    &plan->compile.where, e) < 0 ||
 		compile_query(&plan->compile, &plan->compiled, e) < 0 ||
 		check_bloom(&plan->compiled, ask->options.bloom, e) < 0 ||
 		plan_count(*source, ask, plan, e) < 0)
