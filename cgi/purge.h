@@ -9,9 +9,13 @@
 #include "lib/base/err.h"
 #include "lib/base/settings.h"
 
-/* Remove all exports of a subject, or of a tenant; one of them is NULL. *n: how many. Audited; where audit.required says so, nothing is
+struct purged { /* how many */
+	int64_t exports, schedules;
+};
+
+/* Remove all schedules and exports of a subject, or of a tenant; one of them is NULL. Audited; where audit.required says so, nothing is
  * removed while no line can be written. -1 too when only the line failed. */
-int purge(const struct settings *s, const char *subject, const char *tenant, int64_t *n,
+int purge(const struct settings *s, const char *subject, const char *tenant, struct purged *n,
 	struct err *e);
 
 #endif

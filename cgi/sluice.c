@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgi/deliveries.h"
 #include "cgi/purge.h"
 #include "cgi/verify.h"
 #include "lib/base/settings.h"
@@ -50,7 +51,8 @@ struct command {
 	const char *words;
 	unsigned options; /* bits of enum option_id, beside --config */
 	int (*run)(const struct options *);
-	int operands_max; /* the first there must be, where there may be any */
+	int operands_max;
+	int operands_min;
 };
 
 static const struct option long_options[] = {
@@ -81,11 +83,13 @@ static const char help[] =
 	"                        whether the audit is as it was written, up to that line at least\n"
 	"  audit who-exported --table KEY [--since TIME]\n"
 	"                        print who took rows of a table\n"
+	"  audit deliveries [FILE]\n"
+	"                        take what the web server wrote down of downloads into the audit\n"
 	"  purge --subject SUB | --tenant TENANT\n"
-	"                        remove all exports that are jobs of a user, or of a tenant\n"
+	"                        remove all exports that are jobs, and all schedules, of a user or "
+	"tenant\n"
 	"  verify MANIFEST [DIR] whether the files of an export, beside its manifest or in DIR, "
-	"are "
-	"whole\n"
+	"are whole\n"
 	"\n"
 	"  -c, --config FILE     the configuration; else $SLUICE_CONFIG, else\n"
 	"                        " SLUICE_CONFIG_FILE "\n"
@@ -264,12 +268,22 @@ static int run_audit_who(const struct options *o)
 	return end_audit(&s, failed, &e);
 }
 
+static int run_audit_deliveries(const struct options *o)
+{
+	struct settings s;
+	struct err e;
+	int failed =
+		!read_metadata(o, &s, &e) || deliveries_note(&s, o->operands[0], stdout, &e) < 0;
+
+	return end_audit(&s, failed, &e);
+}
+
 static int run_purge(const struct options *o)
 {
 	const char *subject = o->values[OPT_SUBJECT], *tenant = o->values[OPT_TENANT];
 	struct settings s;
 	struct err e;
-	int64_t n;
+	struct purged n;
 
 	if (!subject == !tenant || !*(subject ? subject : tenant))
 		return usage("purge needs one of --subject and --tenant");
@@ -282,7 +296,9 @@ static int run_purge(const struct options *o)
 	settings_free(&s);
 	if (failed)
 		return fail(&e);
-	printf("exports removed: %" PRId64 "; sluice-sweep removes their files\n", n);
+	printf("exports removed: %" PRId64 "; sluice-sweep removes their files\n", n.exports);
+	if (n.schedules)
+		printf("schedules removed: %" PRId64 "\n", n.schedules);
 	return flush();
 }
 
@@ -295,13 +311,14 @@ static int run_verify(const struct options *o)
 }
 
 static const struct command commands[] = {
-	{ "config", 1u << OPT_KEYS, run_config, 0 },
-	{ "migrate", 1u << OPT_DIR, run_migrate, 0 },
-	{ "catalog init", 1u << OPT_DATABASE | 1u << OPT_SCHEMA, run_catalog_init, 0 },
-	{ "audit verify", 1u << OPT_HEAD, run_audit_verify, 0 },
-	{ "audit who-exported", 1u << OPT_TABLE | 1u << OPT_SINCE, run_audit_who, 0 },
-	{ "purge", 1u << OPT_SUBJECT | 1u << OPT_TENANT, run_purge, 0 },
-	{ "verify", 0, run_verify, OPERANDS_MAX },
+	{ "config", 1u << OPT_KEYS, run_config, 0, 0 },
+	{ "migrate", 1u << OPT_DIR, run_migrate, 0, 0 },
+	{ "catalog init", 1u << OPT_DATABASE | 1u << OPT_SCHEMA, run_catalog_init, 0, 0 },
+	{ "audit verify", 1u << OPT_HEAD, run_audit_verify, 0, 0 },
+	{ "audit who-exported", 1u << OPT_TABLE | 1u << OPT_SINCE, run_audit_who, 0, 0 },
+	{ "audit deliveries", 0, run_audit_deliveries, 1, 0 },
+	{ "purge", 1u << OPT_SUBJECT | 1u << OPT_TENANT, run_purge, 0, 0 },
+	{ "verify", 0, run_verify, OPERANDS_MAX, 1 },
 };
 
 /* How many of the arguments are the command's words; 0: they are not, or more follows than it takes. */
@@ -367,8 +384,8 @@ static int dispatch(struct options *o, char **args, int n)
 		return usage("no command");
 	if (!c)
 		return unknown(args, n);
-	if (c->operands_max && !o->operands[0])
-		return usage("%s of what?", c->words);
+	if (c->operands_min && !o->operands[0])
+		return usage("%s of what", c->words);
 	for (int i = OPT_CONFIG + 1; i < OPT_HELP; i++)
 		if (o->values[i] && !(c->options >> i & 1))
 			return usage("%s takes no --%s", c->words, long_options[i].name);

@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/log.h"
 #include "lib/base/settings.h"
+#include "lib/job/audit.h"
+#include "lib/job/deliveries.h"
 #include "lib/job/job_sweep.h"
 #include "lib/job/metadata.h"
 #include "lib/job/outcome.h"
@@ -46,15 +47,16 @@ struct ids {
 struct sweep {
 	struct settings settings;
 	struct metadata *metadata;
-	struct stage *stage;
+	struct stage *stage; /* NULL: there is nothing yet */
 	struct arena arena;
 	struct ids gone; /* jobs whose files are to be removed */
 	struct ids kept; /* all whose files are wanted */
 
-	int64_t leases, expired, jobs, outcomes;
+	int64_t leases, expired, jobs, outcomes, audit;
 	size_t files;
 	uint64_t bytes;
 	struct stage_swept litter;
+	struct deliveries deliveries;
 };
 
 static void take(void *to, const char *id)
@@ -71,10 +73,13 @@ static void take(void *to, const char *id)
 /* What the database has to say, all of it before anything is removed: without it nothing is known to be litter. */
 static int ask(struct sweep *s, struct err *e)
 {
+	/* By then a worker that has lost its lease has noticed, or sleeps. */
+	int64_t settled_s = 2 * s->settings.jobs_lease_us / 1000000;
+
 	s->gone.arena = s->kept.arena = &s->arena;
 	if (job_end_leases(s->metadata, &s->leases, e) < 0 ||
 		job_list_kept(s->metadata, take, &s->kept, e) < 0 ||
-		job_list_removed(s->metadata, take, &s->gone, e) < 0)
+		job_list_removed(s->metadata, settled_s, take, &s->gone, e) < 0)
 		return -1;
 	return job_expire(s->metadata, take, &s->gone, &s->expired, e);
 }
@@ -100,6 +105,8 @@ static int remove_all(struct sweep *s, struct err *e)
 	struct err first, *to = e;
 	int failed = 0;
 
+	if (!s->stage)
+		return 0;
 	for (size_t i = 0; i < s->gone.n; i++)
 		if (remove_files(s, s->gone.items[i], to) < 0) {
 			failed = -1;
@@ -114,16 +121,37 @@ static int forget(struct sweep *s, struct err *e)
 {
 	if (job_purge(s->metadata, FORGET_S, &s->jobs, e) < 0)
 		return -1;
-	return outcome_purge(s->metadata, &s->outcomes, e);
+	if (outcome_purge(s->metadata, &s->outcomes, e) < 0)
+		return -1;
+	if (s->settings.audit_keep_us == 0)
+		return 0;
+	return audit_prune(s->metadata, s->settings.audit_keep_us, &s->audit, e);
+}
+
+/* What the web server's log has of downloads. */
+static int note_deliveries(struct sweep *s, struct err *e)
+{
+	const char *path = s->settings.audit_deliveries;
+	struct audit *audit;
+
+	if (!*path)
+		return 0;
+	audit = audit_open(s->metadata, &s->settings);
+	int status = deliveries_read(s->metadata, audit, path, &s->deliveries, e);
+
+	audit_close(audit);
+	return status;
 }
 
 static int tell(const struct sweep *s)
 {
 	printf("leases ended %" PRId64 ", jobs expired %" PRId64 ", files removed %zu (%" PRIu64
 	       " bytes), litter removed %zu (%" PRIu64 " bytes), jobs forgotten %" PRId64
-	       ", outcomes forgotten %" PRId64 "\n",
+	       ", outcomes forgotten %" PRId64 ", deliveries noted %" PRId64
+	       ", deliveries unknown %" PRId64 ", audit pruned %" PRId64 "\n",
 		s->leases, s->expired, s->files, s->bytes, s->litter.dirs + s->litter.files,
-		s->litter.bytes, s->jobs, s->outcomes);
+		s->litter.bytes, s->jobs, s->outcomes, s->deliveries.noted,
+		s->deliveries.unknown + s->deliveries.garbage, s->audit);
 	return ferror(stdout) || fflush(stdout) != 0;
 }
 
@@ -143,6 +171,8 @@ static int sweep(struct sweep *s, struct err *e)
 	struct err later;
 	int failed = remove_all(s, e);
 
+	if (note_deliveries(s, failed ? &later : e) < 0)
+		failed = -1;
 	if (forget(s, failed ? &later : e) < 0)
 		failed = -1;
 	if (tell(s) && !failed)
@@ -152,18 +182,14 @@ static int sweep(struct sweep *s, struct err *e)
 
 static int open_sweep(struct sweep *s, const char *config, struct err *e)
 {
-	const char *file;
-
 	if (settings_read(&s->settings, config, e) < 0)
 		return -1;
-	file = *s->settings.log_file ? s->settings.log_file : NULL;
-	if (log_open(file, (enum log_level)s->settings.log_level) < 0)
-		return err_set(e, ERR_CONFIG, "log.file %s: %s", file, strerror(errno));
 	s->metadata = metadata_open(&s->settings);
 	if (!s->metadata)
 		return err_set(e, ERR_CONFIG, "\"metadata.database\" is empty: there are no jobs");
-	s->stage = stage_open(&s->settings, e);
-	return s->stage ? 0 : -1;
+	/* Whoever comes first may be another user than the workers, or in another group. */
+	s->stage = stage_find(&s->settings, e);
+	return s->stage || e->code == ERR_NOT_FOUND ? 0 : -1;
 }
 
 static void close_sweep(struct sweep *s)

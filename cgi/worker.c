@@ -24,6 +24,7 @@
 #include "lib/base/unit.h"
 #include "lib/job/job_run.h"
 #include "lib/job/metadata.h"
+#include "lib/job/schedule_run.h"
 
 enum {
 	FAILED = 1,
@@ -99,14 +100,19 @@ static int run_next(struct job_runner *r, struct err *e)
 	return found;
 }
 
-static int serve(struct worker *w, struct job_runner *r, struct err *e)
+static int serve(struct worker *w, struct job_runner *r, struct metadata *m, struct err *e)
 {
 	while (!stop_requested()) {
+		int wait_ms = WAIT_MS;
+
+		/* What is wrong with schedules does not keep jobs from being run. */
+		if (schedule_run_due(m, &w->settings, &wait_ms, e) < 0)
+			log_failure("what is due of schedules could not be run", e);
 		int found = run_next(r, e);
 
 		if (w->once && found <= 0)
 			return found;
-		if (found == 0 && job_wait(r->queue, WAIT_MS, e) < 0)
+		if (found == 0 && job_wait(r->queue, wait_ms, e) < 0)
 			found = -1;
 		if (found < 0) {
 			log_failure("the queue of jobs cannot be asked", e);
@@ -135,7 +141,7 @@ static int work(struct worker *w)
 	r.stage = stage_open(&w->settings, &e);
 	r.queue = job_queue_open(m, &w->settings, name);
 	if (r.stage)
-		status = serve(w, &r, &e);
+		status = serve(w, &r, m, &e);
 	job_queue_close(r.queue);
 	stage_close(r.stage);
 	metadata_close(m);

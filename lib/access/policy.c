@@ -232,17 +232,22 @@ static void put_claim(struct buf *b, const char *what, const char *claim, const 
 }
 
 /* Row-level security, and rights within the database, go by these. */
-static void put_identity(struct buf *b, const struct settings_database *db,
-	const struct principal *p, struct arena *a)
+static const char *spell_identity(
+	const struct settings_database *db, const struct principal *p, struct arena *a)
 {
+	struct buf b = { 0 };
+
 	if (*db->role_claim)
-		put_claim(b, "role", db->role_claim, p, a);
+		put_claim(&b, "role", db->role_claim, p, a);
 	for (size_t i = 0; i < db->session.n; i++)
-		put_claim(b, "session", strchr(db->session.items[i], ':') + 1, p, a);
+		put_claim(&b, "session", strchr(db->session.items[i], ':') + 1, p, a);
+	const char *text = arena_strdup(a, buf_str(&b));
+
+	buf_free(&b);
+	return text;
 }
 
-static const char *spell(const struct rights *r, const struct settings_database *db,
-	const struct principal *p, struct arena *a)
+static const char *spell(const struct rights *r, struct arena *a)
 {
 	struct buf b = { 0 };
 
@@ -261,7 +266,7 @@ static const char *spell(const struct rights *r, const struct settings_database 
 		buf_putc(&b, ':');
 		put_value(&b, r->tenant);
 	}
-	put_identity(&b, db, p, a);
+	buf_puts(&b, r->identity);
 	const char *text = arena_strdup(a, buf_str(&b));
 
 	buf_free(&b);
@@ -291,7 +296,8 @@ int policy_rights(const struct settings *s, const struct settings_table *t,
 		out->tenant_column = t->tenant_column;
 		out->tenant = p->tenant;
 	}
-	out->text = spell(out, settings_database(s, t->database), p, a);
+	out->identity = spell_identity(settings_database(s, t->database), p, a);
+	out->text = spell(out, a);
 	return 0;
 }
 
@@ -306,6 +312,33 @@ enum mask rights_mask_of(const struct rights *r, const char *column)
 		if (!strcmp(r->masks[i].column, column))
 			return r->masks[i].mask;
 	return MASK_NONE;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool covers_columns(const struct rights *r, const struct rights *given)
+{
+	if (!r->all_columns && given->all_columns)
+		return false;
+	for (size_t i = 0; !r->all_columns && i < given->columns.n; i++)
+		if (!holds(&r->columns, given->columns.items[i]))
+			return false;
+	for (size_t i = 0; i < r->masks_n; i++)
+		if (rights_column(given, r->masks[i].column) &&
+			rights_mask_of(given, r->masks[i].column) != r->masks[i].mask)
+			return false;
+	return true;
+}
+
+bool rights_cover(const struct rights *r, const struct rights *given)
+{
+	return covers_columns(r, given) &&
+	       (r->rows < 0 || (given->rows >= 0 && given->rows <= r->rows)) &&
+	       is_same(r->tenant_column, given->tenant_column) &&
+	       is_same(r->tenant, given->tenant) && !strcmp(r->identity, given->identity);
 }
 
 int rights_purpose(const struct rights *r, const char *purpose, struct err *e)

@@ -45,6 +45,7 @@ struct rights {
 	const char *tenant_column;       /* NULL: the rows are everybody's */
 	const char *tenant;              /* NULL only where tenant_column is */
 	bool purpose_needed;
+	const char *identity; /* whom the database takes the principal for, as text */
 	/* All of the above, and whom the database takes the principal for (databases.*.role_claim,
 	 * .session), as one line of text, equal exactly where these are: the key of a cache. The
 	 * table and its database are not in it. */
@@ -55,6 +56,10 @@ struct rights {
  * registered; ERR_FORBIDDEN when its rows are tenants' and the token names none. */
 int policy_rights(const struct settings *s, const struct settings_table *t,
 	const struct principal *p, struct arena *a, struct rights *out, struct err *e);
+
+/* Whether all that was given by the one is given by the other, of the same table: every column, under no other mask, the same
+ * rows and as many of them. Formats and purposes are asked for by themselves. */
+bool rights_cover(const struct rights *r, const struct rights *given);
 
 bool rights_column(const struct rights *r, const char *name);
 enum mask rights_mask_of(const struct rights *r, const char *column);

@@ -79,6 +79,9 @@ int conf_fail(const struct conf *c, struct err *e, const char *key, const char *
 static void offer_names(struct conf *c, struct nearest *n, const char *wrong, const char *section,
 	const char *member)
 {
+	/* First, since of names that are as near the first stays. */
+	for (size_t i = 0; i < c->table->groups_n; i++)
+		nearest_offer(n, wrong, c->table->groups[i].section);
 	for (size_t i = 0; i < c->table->keys_n; i++) {
 		const struct conf_key *k = &c->table->keys[i];
 		const char *name = k->key;
@@ -93,8 +96,6 @@ static void offer_names(struct conf *c, struct nearest *n, const char *wrong, co
 		}
 		nearest_offer(n, wrong, name);
 	}
-	for (size_t i = 0; i < c->table->groups_n; i++)
-		nearest_offer(n, wrong, c->table->groups[i].section);
 }
 
 static int unknown_key(struct conf *c, const struct doc *d, const char *wrong, const char *section,

@@ -46,6 +46,7 @@ int err_set(struct err *e, enum err_code code, const char *format, ...)
 	if (!e)
 		return -1;
 	e->code = code;
+	e->is_final = false;
 	e->cause[0] = '\0';
 	va_start(args, format);
 	put_line(e->text, sizeof e->text, format, args);
@@ -70,4 +71,9 @@ const struct err_info *err_info(enum err_code code)
 	if ((unsigned)code >= ERR_CODES_N)
 		code = ERR_INTERNAL;
 	return &infos[code];
+}
+
+bool err_is_passing(const struct err *e)
+{
+	return err_info(e->code)->retryable && !e->is_final;
 }

@@ -40,6 +40,7 @@ struct err {
 	enum err_code code;
 	char text[256];  /* one line, fit for the caller */
 	char cause[384]; /* one line for the log: server message, errno, path */
+	bool is_final;   /* another try would fail too, whatever the code says */
 };
 
 struct err_info {
@@ -47,7 +48,7 @@ struct err_info {
 	const char *name;  /* stable token: problem type suffix, log `outcome` */
 	const char *title; /* problem+json title */
 	int level;         /* enum log_level */
-	bool retryable;    /* the same request may succeed later */
+	bool retryable;    /* the same request may succeed later, unless is_final */
 };
 
 /* Fill *e and return -1, so that a failure reads `return err_set(e, ERR_…, "…")`. e may be NULL. */
@@ -59,5 +60,8 @@ int err_cause(struct err *e, const char *format, ...) __attribute__((format(prin
 
 /* Never NULL; an unknown code reads as ERR_INTERNAL. */
 const struct err_info *err_info(enum err_code code);
+
+/* Whether another try may succeed. */
+bool err_is_passing(const struct err *e);
 
 #endif

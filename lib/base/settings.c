@@ -87,6 +87,12 @@ static const struct conf_key keys[] = {
 		"most time that a query's statement may take" },
 	{ "limits", "jobs", CONF_INTEGER, 0, TOP(limits_jobs), "10", NULL, 1,
 		"most exports of a tenant that run at once as jobs; more wait their turn" },
+	{ "limits", "events", CONF_INTEGER, 0, TOP(limits_events), "8", NULL, 0,
+		"most streams of a job's events at once, each of which holds a process; 0: none" },
+	{ "limits", "events_time", CONF_DURATION, 0, TOP(limits_events_time_us), "60s", NULL, SECOND,
+		"after which such a stream ends, and its client asks for the next" },
+	{ "limits", "schedules", CONF_INTEGER, 0, TOP(limits_schedules), "100", NULL, 0,
+		"most schedules of one user; 0: none" },
 
 	{ "cache", "redis", CONF_TEXT, CONF_SECRET, TOP(cache_redis), "", NULL, 0,
 		"where answers to queries are kept: redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:/path; "
@@ -114,6 +120,11 @@ static const struct conf_key keys[] = {
 
 	{ "audit", "required", CONF_TEXT, 0, TOP(audit_required), "no", "no,required", 0,
 		"required: rows are refused while nobody can write down who takes them" },
+	{ "audit", "keep", CONF_DURATION, 0, TOP(audit_keep_us), "0", NULL, 0,
+		"how long its lines are kept; 0: for ever" },
+	{ "audit", "deliveries", CONF_TEXT, 0, TOP(audit_deliveries),
+		"/var/log/sluice/deliveries.log", NULL, 0,
+		"where the web server writes down what it sent of downloads; empty: nowhere" },
 
 	{ "jobs", "keep", CONF_DURATION, 0, TOP(jobs_keep_us), "30d", NULL, SECOND,
 		"how long an export's files are kept" },
@@ -123,6 +134,13 @@ static const struct conf_key keys[] = {
 		"most that the files of one job may weigh" },
 	{ "jobs", "budget", CONF_SIZE, 0, TOP(jobs_budget), "0", NULL, 0,
 		"most that the files of all jobs may weigh; 0: what the disk of stage.dir holds" },
+
+	{ "aliases", "table", CONF_TEXT, 0, TOP(aliases_table), "", NULL, 0,
+		"key of the table that POST /exports is about where it names none; empty: the only one" },
+	{ "aliases", "csv_table", CONF_TEXT, 0, TOP(aliases_csv_table), "", NULL, 0,
+		"the same of POST /exports/csv; empty: aliases.table" },
+	{ "schedules", "renew_within", CONF_DURATION, 0, TOP(schedules_renew_us), "90d", NULL, 0,
+		"time within which a schedule's owner must renew it, else it is disabled; 0: never" },
 
 	{ "worker", "max_requests", CONF_INTEGER, 0, TOP(worker_max_requests), "10000", NULL, 0,
 		"requests after which a process leaves and another is started; 0: never" },
@@ -236,6 +254,15 @@ static int check_table(
 	return check_columns(c, t, e);
 }
 
+/* The key `name` says the key of a table, or nothing. */
+static int check_key(
+	const struct settings *s, struct conf *c, const char *name, const char *key, struct err *e)
+{
+	return !*key || settings_table(s, key)
+		       ? 0
+		       : conf_fail(c, e, name, "names no table: \"%s\"", key);
+}
+
 static int check(struct settings *s, struct conf *c, struct err *e)
 {
 	if (*s->metadata_database &&
@@ -247,6 +274,9 @@ static int check(struct settings *s, struct conf *c, struct err *e)
 	for (size_t i = 0; i < s->tables_n; i++)
 		if (check_table(s, c, &s->tables[i], e))
 			return -1;
+	if (check_key(s, c, "aliases.table", s->aliases_table, e) ||
+		check_key(s, c, "aliases.csv_table", s->aliases_csv_table, e))
+		return -1;
 	return settings_check(s, c, e);
 }
 

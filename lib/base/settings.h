@@ -101,6 +101,9 @@ struct settings {
 	int64_t limits_query_scan;    /* bytes of a table read whole; 0: any */
 	int64_t limits_query_time_us; /* of a statement */
 	int64_t limits_jobs;          /* of a tenant that run at once */
+	int64_t limits_events;        /* streams of events at once; 0: none */
+	int64_t limits_events_time_us;
+	int64_t limits_schedules; /* of a subject */
 
 	/* cache: of answers to queries */
 	const char *cache_redis; /* redis:// URL or unix:/path; "": the metadata database; secret */
@@ -119,13 +122,21 @@ struct settings {
 	int64_t metadata_keep_us;      /* how long an outcome can be asked */
 
 	/* audit */
-	const char *audit_required; /* "no" or "required" */
+	const char *audit_required;   /* "no" or "required" */
+	int64_t audit_keep_us;        /* 0: for ever */
+	const char *audit_deliveries; /* the web server's log of downloads; "": none is read */
 
 	/* jobs */
 	int64_t jobs_keep_us;   /* files of an export */
 	int64_t jobs_lease_us;  /* of a worker that is silent */
 	int64_t jobs_max_bytes; /* files of one job */
 	int64_t jobs_budget;    /* bytes of all files; 0: no limit but the disk's */
+
+	/* aliases: the table of requests that name none; "": the only one */
+	const char *aliases_table;
+	const char *aliases_csv_table; /* of POST /exports/csv; "": aliases_table */
+	/* schedules */
+	int64_t schedules_renew_us; /* of what is kept of an owner; 0: good for ever */
 
 	/* worker */
 	int64_t worker_max_requests; /* leave after so many; 0: never */

@@ -14,6 +14,7 @@ struct unit {
 
 /* Largest first: printing takes the first that divides. */
 static const struct unit durations[] = {
+	{ "y", INT64_C(365) * 86400000000 },
 	{ "d", INT64_C(86400000000) },
 	{ "h", INT64_C(3600000000) },
 	{ "min", INT64_C(60000000) },
@@ -72,7 +73,7 @@ const char *unit_read_duration(const char *text, int64_t *out)
 		return NULL;
 	}
 	return read_unit(text, durations, out,
-		"must be a duration: a whole number with ms, s, min, h or d, such as \"30s\"");
+		"must be a duration: a whole number with ms, s, min, h, d or y, such as \"30s\"");
 }
 
 const char *unit_read_size(const char *text, int64_t *out)

@@ -106,6 +106,8 @@ int table_reach(const struct visitor *v, struct source **at, struct table *t, co
 		if (join_rights(v, &t->rights, &to->rights, format, e) < 0)
 			return -1;
 		joined->table = &to->catalog;
+		t->joined_rights = arena_printf(v->arena, "%s%s %s\n",
+			t->joined_rights ? t->joined_rights : "", joined->path, to->rights.text);
 	}
 	return scope_check(scope, e);
 }

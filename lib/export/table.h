@@ -27,6 +27,7 @@ struct table {
 	const struct settings_table *settings;
 	struct rights rights;
 	struct catalog_table catalog;
+	const char *joined_rights; /* texts of those that table_reach has joined; NULL: none */
 };
 
 /* Begin a transaction in the table's database, which takes the visitor for whom the settings say

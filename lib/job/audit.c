@@ -103,6 +103,19 @@ int audit_write(struct audit *a, const struct audit_line *line, struct err *e)
 	return a->required ? wait_for_disk(a, e) : 0;
 }
 
+int audit_prune(struct metadata *m, int64_t keep_us, int64_t *n, struct err *e)
+{
+	/* No longer than times go back, which is longer than anybody keeps anything. */
+	static const char sql[] =
+		"SELECT sluice.audit_prune(least($1::bigint, 100000000000) * interval '1 second', "
+		"10000)";
+	char keep[24];
+	const char *params[] = { keep };
+
+	snprintf(keep, sizeof keep, "%lld", (long long)(keep_us / 1000000));
+	return metadata_run_out(m, sql, params, 1, n, e);
+}
+
 /* A server that takes no lines, as a standby, is no better than one that is down. */
 static int can_append(struct audit *a, struct err *e)
 {

@@ -27,6 +27,9 @@
 struct metadata;
 struct audit;
 
+/* The outcome of a download that the web server was told to send. What it sent is a line of its own, later (deliveries.h). */
+#define AUDIT_HANDED_OVER "handed-over"
+
 /* Text that is not UTF-8 is kept with U+FFFD in place of each wrong byte. */
 struct audit_line {
 	const char *id;      /* of the request: UUID */
@@ -42,7 +45,7 @@ struct audit_line {
 	const char *purpose; /* as the caller said it, or NULL */
 	const char *address; /* of the client */
 	int status;          /* HTTP */
-	const char *outcome; /* "ok", or the name of the error (err.h) */
+	const char *outcome; /* "ok", AUDIT_HANDED_OVER, or the name of the error (err.h) */
 	const char *reason;  /* what the caller was told, or NULL */
 	int64_t rows, bytes, ms;
 };
@@ -59,6 +62,10 @@ int audit_write(struct audit *a, const struct audit_line *line, struct err *e);
 
 /* ERR_UNAVAILABLE when audit.required is set and a line could not be written now. a may be NULL. */
 int audit_ready(struct audit *a, struct err *e);
+
+/* Remove the oldest lines, as far as they are of days (UTC) that ended so long ago, in pieces that keep nobody who adds lines
+ * waiting; etc/schema/0010_audit_anchor.sql says what stays of them. *n: how many, of a failure too. */
+int audit_prune(struct metadata *m, int64_t keep_us, int64_t *n, struct err *e);
 
 /* For `sluice audit`. verify: says to out how many lines hold and the newest's "SEQ:HASH", or names
  * the first that does not: then *broken is true. head: what an earlier one said, which must still

@@ -13,12 +13,15 @@ static const char *const names[] = { "time", "subject", "tenant", "action", "row
 
 enum { COLUMNS_N = sizeof names / sizeof names[0] };
 
-static const char sql[] = "SELECT to_char(at AT TIME ZONE 'UTC', "
-			  "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), subject, tenant,"
-			  " action, rows, bytes, outcome, purpose, address FROM sluice.audit"
-			  " WHERE action IN ('export', 'query')"
-			  " AND (table_key = $1 OR $1 = ANY (string_to_array(joined, ',')))"
-			  " AND ($2::timestamptz IS NULL OR at >= $2::timestamptz) ORDER BY seq";
+/* Of what the web server sent by itself it is the second line that knows. */
+static const char sql[] =
+	"SELECT to_char(a.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), a.subject,"
+	" a.tenant, a.action, a.rows, coalesce(d.bytes, a.bytes), coalesce(d.outcome, a.outcome),"
+	" a.purpose, a.address FROM sluice.audit a LEFT JOIN sluice.audit d"
+	"  ON a.outcome = '" AUDIT_HANDED_OVER "' AND d.id = a.id AND d.action = 'delivered'"
+	" WHERE a.action IN ('export', 'query', 'job', 'download', 'link')"
+	" AND (a.table_key = $1 OR $1 = ANY (string_to_array(a.joined, ',')))"
+	" AND ($2::timestamptz IS NULL OR a.at >= $2::timestamptz) ORDER BY a.seq";
 
 static void put_escaped(FILE *out, const char *s)
 {

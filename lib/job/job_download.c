@@ -7,7 +7,22 @@
 
 #include "lib/job/metadata.h"
 
-enum column { STATE, HAS_EXPIRED, ENDED, FILES_N, PATH, NAME, MEDIA, SHA256, BYTES };
+enum column {
+	STATE,
+	HAS_EXPIRED,
+	ENDED,
+	FILES_N,
+	PATH,
+	NAME,
+	MEDIA,
+	SHA256,
+	BYTES,
+	TENANT,
+	TABLE,
+	FORMAT,
+	PRINCIPAL,
+	REQUEST
+};
 
 static PGresult *look(
 	struct metadata *m, const char *job, const char *subject, int n, struct err *e)
@@ -15,7 +30,9 @@ static PGresult *look(
 	static const char sql[] =
 		"SELECT j.state, j.expires <= now(), floor(extract(epoch FROM j.ended))::bigint,"
 		" (SELECT count(*) FROM sluice.job_files WHERE job = j.id),"
-		" f.path, f.name, f.media, f.sha256, f.bytes"
+		" f.path, f.name, f.media, f.sha256, f.bytes,"
+		" j.tenant, j.request #>> '{queryDefinition,from}', j.request ->> 'format',"
+		" j.principal, j.request"
 		" FROM sluice.jobs j LEFT JOIN sluice.job_files f ON f.job = j.id AND f.n = $3::int"
 		" WHERE j.id = $1::uuid AND ($2::text IS NULL OR j.subject = $2) AND j.deleted IS "
 		"NULL";
@@ -60,23 +77,35 @@ static int check_file(const PGresult *r, int n, struct err *e)
 	return 0;
 }
 
+static const char *copy(struct arena *a, const PGresult *r, enum column c)
+{
+	return PQgetisnull(r, 0, c) ? NULL : arena_strdup(a, PQgetvalue(r, 0, c));
+}
+
 int job_download_read(struct metadata *m, struct arena *a, const char *job, const char *subject,
 	int n, struct job_download *out, struct err *e)
 {
 	PGresult *r = look(m, job, subject, n, e);
 	int status = r ? 0 : -1;
 
+	*out = (struct job_download){ 0 };
+	if (r && PQntuples(r) == 1) {
+		out->tenant = copy(a, r, TENANT);
+		out->table = copy(a, r, TABLE);
+		out->format = copy(a, r, FORMAT);
+	}
 	if (r && (check_job(r, e) < 0 || check_file(r, n, e) < 0))
 		status = -1;
-	if (status == 0)
-		*out = (struct job_download){
-			.path = arena_strdup(a, PQgetvalue(r, 0, PATH)),
-			.name = arena_strdup(a, PQgetvalue(r, 0, NAME)),
-			.media = arena_strdup(a, PQgetvalue(r, 0, MEDIA)),
-			.sha256 = arena_strdup(a, PQgetvalue(r, 0, SHA256)),
-			.bytes = strtoull(PQgetvalue(r, 0, BYTES), NULL, 10),
-			.ended = strtoll(PQgetvalue(r, 0, ENDED), NULL, 10),
-		};
+	if (status == 0) {
+		out->principal = copy(a, r, PRINCIPAL);
+		out->request = copy(a, r, REQUEST);
+		out->path = copy(a, r, PATH);
+		out->name = copy(a, r, NAME);
+		out->media = copy(a, r, MEDIA);
+		out->sha256 = copy(a, r, SHA256);
+		out->bytes = strtoull(PQgetvalue(r, 0, BYTES), NULL, 10);
+		out->ended = strtoll(PQgetvalue(r, 0, ENDED), NULL, 10);
+	}
 	PQclear(r);
 	return status;
 }

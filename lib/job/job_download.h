@@ -20,6 +20,15 @@ struct job_download {
 	const char *sha256; /* 64 hexadecimal digits */
 	uint64_t bytes;
 	int64_t ended; /* the job, seconds since 1970 */
+
+	/* for the audit; of a job that is there also after a failure */
+	const char *tenant; /* of its owner; NULL: none */
+	const char *table;  /* key, as it was asked for */
+	const char *format; /* the same */
+
+	/* whose rights it was made with, once there is a file */
+	const char *principal; /* JSON, as of struct job_wanted */
+	const char *request;   /* JSON (job_request.h) */
 };
 
 /* job: a UUID; subject: its owner, or NULL for anybody's; n: from 1. The strings live in the arena.

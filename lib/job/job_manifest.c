@@ -11,17 +11,19 @@
 
 /* The job itself, then its files, then its parts: one statement, so that they are of one moment. */
 enum kind { JOB, FILES, PARTS };
-enum column { KIND, A, B, C, D, HASH, ROWS, BYTES };
+enum column { KIND, A, B, C, D, HASH, ROWS, BYTES, N, NEXT_CURSOR };
 
 static const char sql[] =
 	"WITH j AS (SELECT * FROM sluice.jobs WHERE id = $1::uuid AND deleted IS NULL"
 	"  AND (subject = $2 OR $3::boolean))"
 	" SELECT 0 AS kind, state AS a, request::text AS b, snapshot AS c,"
-	"  coalesce(lossy, '[]')::text AS d, schema_fingerprint AS hash, rows, bytes, 0 AS n FROM j"
-	" UNION ALL SELECT 1, f.name, f.media, NULL, NULL, f.sha256, 0, f.bytes, f.n"
+	"  coalesce(lossy, '[]')::text AS d, schema_fingerprint AS hash, rows, bytes, 0 AS n,"
+	"  next_cursor FROM j"
+	" UNION ALL SELECT 1, f.name, f.media, NULL, NULL, f.sha256, 0, f.bytes, f.n, NULL"
 	"  FROM sluice.job_files f JOIN j ON f.job = j.id"
 	" UNION ALL SELECT 2, CASE WHEN subject = $2 THEN p.first END,"
-	"  CASE WHEN subject = $2 THEN p.last END, NULL, NULL, p.sha256, p.rows, p.bytes, p.n"
+	"  CASE WHEN subject = $2 THEN p.last END, NULL, NULL, p.sha256, p.rows, p.bytes, p.n,"
+	"  NULL"
 	"  FROM sluice.job_parts p JOIN j ON p.job = j.id"
 	" ORDER BY kind, n";
 
@@ -91,6 +93,7 @@ static void put(const PGresult *r, const char *job, size_t files_n, struct buf *
 		.snapshot = text(r, 0, C),
 		.schema = text(r, 0, HASH),
 		.lossy = text(r, 0, D),
+		.next_cursor = text(r, 0, NEXT_CURSOR),
 		.parts = parts,
 		.parts_n = parts_n,
 		.files = files,

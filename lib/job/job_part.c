@@ -3,68 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/export/pump.h"
-#include "lib/export/table.h"
-#include "lib/query/compile.h"
+#include "lib/sink/behind.h"
 
-struct making {
-	const struct part_task *part;
-	struct part_seen *seen;
-	struct arena arena;
-	struct visitor visitor;
-	struct source *source; /* in a transaction; NULL: in none */
-	struct table table;
-	struct scope scope;
-	struct query query;
-	struct compile compile;
-	struct compile_page page;
-	struct compiled compiled;
-};
-
-static void open_sources(struct making *m)
+static int plan(
+	struct reading *r, const struct part_task *t, struct compile_page *page, struct err *e)
 {
-	const struct settings *s = m->part->settings;
+	const struct settings_table *table = settings_table(t->by.settings, t->request->query.from);
 
-	m->visitor = (struct visitor){ .settings = s,
-		.principal = m->part->principal,
-		.arena = &m->arena,
-		.mask_key = m->part->mask_key,
-		.id = m->part->id,
-		.purpose = m->part->purpose,
-		.sources = sources_new(s),
-		.hangup_fd = -1 };
-	for (size_t i = 0; i < s->databases_n; i++)
-		m->visitor.sources[i]->snapshot = m->part->snapshot;
-}
-
-static void close_sources(struct making *m)
-{
-	sources_close(m->visitor.sources, m->part->settings);
-	arena_free(&m->arena);
-}
-
-static int plan(struct making *m, struct err *e)
-{
-	const struct part_task *p = m->part;
-	const char *format = p->request->format->name;
-
-	m->query = p->request->query;
-	m->compile = (struct compile){ .scope = &m->scope,
-		.query = &m->query,
-		.nested_as_text = p->request->options.nested == NESTED_SERVER };
-	if (p->key) {
-		m->page = (struct compile_page){ p->key, p->bounds, p->number };
-		m->compile.page = &m->page;
+	r->query = t->request->query;
+	r->compile.nested_as_text = t->request->options.nested == NESTED_SERVER;
+	if (t->key) {
+		*page = (struct compile_page){ t->key, t->bounds, t->number };
+		r->compile.page = page;
 	}
-	const struct settings_table *t = settings_table(p->settings, m->query.from);
-
-	if (!t)
-		return err_set(e, ERR_NOT_FOUND, "there is no table \"%.63s\"", m->query.from);
-	return table_enter(&m->visitor, t, &m->source, &m->table, e) < 0 ||
-			       table_reach(&m->visitor, &m->source, &m->table, &m->query, format,
-				       &m->scope, &m->compile.where, e) < 0
-		       ? -1
-		       : compile_query(&m->compile, &m->compiled, e);
+	if (!table)
+		return err_set(e, ERR_NOT_FOUND, "there is no table \"%.63s\"", r->query.from);
+	return reading_plan(r, table, t->request->format->name, t->increment, e);
 }
 
 static void tell(void *of, uint64_t rows)
@@ -72,48 +26,44 @@ static void tell(void *of, uint64_t rows)
 	((struct part_seen *)of)->rows = rows;
 }
 
-static int pump(struct making *m, struct sink *out, struct err *e)
+static int pump(struct reading *r, const struct part_task *t, struct part_seen *seen,
+	struct sink *out, struct err *e)
 {
-	struct format_options options = m->part->request->options;
-	const struct schema *described;
-	struct schema schema;
-	struct pump pump = { .source = m->source,
-		.schema = &schema,
-		.sink = out,
-		.hangup_fd = -1,
-		.progress = tell,
-		.of = m->seen };
+	struct format_options options = t->request->options;
+	struct pump pump = { .progress = tell, .of = seen };
 
-	if (!m->part->has_header)
+	if (t->is_later)
 		options.header = options.bom = false;
-	if (source_open(m->source, &m->compiled.statement, &described, e) < 0)
-		return -1;
-	compiled_schema(&m->arena, &m->compiled, described, &schema);
-	pump.format = m->part->request->format->new (out, &options);
-	int status = pump_run(&pump, e);
+	int status = reading_pump(r, t->request->format, &options, out, &pump, e);
 
-	m->source = NULL; /* pump_run has ended the transaction, or the connection */
-	format_free(pump.format);
-	m->seen->rows = pump.rows;
+	seen->rows = pump.rows;
 	return status;
 }
 
 int part_make(
 	const struct part_task *t, struct stage_job *stage, struct part_seen *seen, struct err *e)
 {
-	struct making m = { .part = t, .seen = seen };
+	struct compile_page page;
+	struct reading r;
 	const struct compress_type *by = t->request->compress;
-	struct sink *file = stage_file_new(stage, STAGE_PART, (unsigned)t->number, e), *out = file;
+	struct sink *file = stage_file_new(stage, STAGE_PART, (unsigned)t->number, t->is_later, e);
 
 	if (!file)
 		return -1;
-	if (by)
-		out = by->new (file, t->request->level, t->request->file_name);
-	open_sources(&m);
-	int status = plan(&m, e) < 0 ? -1 : pump(&m, out, e);
+	struct sink *out = behind_sink_new(file, e);
 
-	if (status < 0)
-		table_abandon(&m.source);
+	if (!out) {
+		sink_free(file);
+		return -1;
+	}
+	if (by)
+		out = by->new (out, t->request->level, t->request->file_name);
+	reading_open(&r, &t->by);
+	int status = plan(&r, t, &page, e);
+
+	seen->is_under = status == 0;
+	if (status == 0)
+		status = pump(&r, t, seen, out, e);
 	if (status == 0)
 		status = sink_finish(out, e);
 	if (status == 0) {
@@ -121,6 +71,6 @@ int part_make(
 		seen->bytes = file->bytes;
 	}
 	sink_free(out);
-	close_sources(&m);
+	reading_close(&r);
 	return status;
 }

@@ -9,31 +9,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/access/principal.h"
 #include "lib/base/err.h"
-#include "lib/base/settings.h"
+#include "lib/export/reading.h"
 #include "lib/job/job_request.h"
 #include "lib/job/stage_file.h"
 #include "lib/query/page.h"
 
 struct part_task {
-	const struct settings *settings;
-	const struct principal *principal;
+	struct reading_by by; /* id: of the job */
 	const struct job_request *request;
-	const uint8_t *mask_key; /* SECRET_KEY_BYTES */
-	const char *id;          /* of the job */
-	const char *purpose;     /* or NULL */
-	const char *snapshot;
-	const struct page_key *key; /* the range of the key; NULL: the whole query */
+	const struct increment *increment; /* or NULL */
+	const struct page_key *key;        /* the range of the key; NULL: the whole query */
 	const struct page_bounds *bounds;
-	int32_t number;  /* from 1: the range, and the file */
-	bool has_header; /* of the formats that have one: not when it is joined to those before it */
+	int32_t number; /* from 1: the range, and the file */
+	bool is_later;  /* it is joined to those before it: it has no header, and passes */
 };
 
 /* What a part's process tells, in memory that it shares with who waits for it. */
 struct part_seen {
-	_Atomic uint64_t rows;   /* so far */
-	char sha256[DIGEST_HEX]; /* of the file, once it is whole */
+	_Atomic uint64_t rows;    /* so far */
+	_Atomic uint64_t counted; /* bytes written so far */
+	_Atomic bool is_under;    /* it has the snapshot */
+	char sha256[DIGEST_HEX];  /* of the file, once it is whole */
 	uint64_t bytes;
 	struct err err; /* of what failed; ERR_NONE: it is whole */
 };

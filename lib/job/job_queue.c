@@ -13,12 +13,14 @@
 
 #define STR(x)  #x
 #define TEXT(x) STR(x)
-#define LEASE   "interval '" TEXT(JOB_LEASE_S) " s'"
 
 /* What every statement of a holder's goes by. */
 #define HELD                                                                                       \
 	"id = $1::uuid AND fence = $2::bigint AND state = 'running'"                               \
 	" AND lease_until > clock_timestamp()"
+
+/* What a job's end counts on must outlive the server, as that end does. */
+#define SURELY "set_config('synchronous_commit', 'on', true)"
 
 enum {
 	LOST_MS = 1000, /* between two tries to have the database back */
@@ -29,18 +31,28 @@ struct job_queue {
 	struct metadata *metadata; /* borrowed */
 	char *worker;
 	char running_most[24];
+	char lease[24];     /* microseconds */
 	char id[UUID_TEXT]; /* of the job claimed last; "": none */
 	bool is_canceled;   /* as heard, of that */
 	bool is_told;       /* something was, since the last claim */
 	int64_t due_us;     /* monotonic, when there may be more; 0: nobody knows of any */
 };
 
-struct job_queue *job_queue_open(struct metadata *m, const struct settings *s, const char *worker)
+struct job_queue *job_queue_open_direct(
+	struct metadata *m, const struct settings *s, const char *worker)
 {
 	struct job_queue *q = mem_zero(1, sizeof *q);
 
 	q->metadata = m;
 	q->worker = mem_strdup(worker);
+	snprintf(q->lease, sizeof q->lease, "%lld", (long long)s->jobs_lease_us);
+	return q;
+}
+
+struct job_queue *job_queue_open(struct metadata *m, const struct settings *s, const char *worker)
+{
+	struct job_queue *q = job_queue_open_direct(m, s, worker);
+
 	snprintf(q->running_most, sizeof q->running_most, "%lld", (long long)s->limits_jobs);
 	metadata_listen(m, "sluice_jobs");
 	return q;
@@ -86,7 +98,7 @@ static void look_ahead(struct job_queue *q)
 	static const char sql[] =
 		"SELECT ceil(extract(epoch FROM least("
 		"  (SELECT min(available) FROM sluice.jobs WHERE state = 'queued' AND NOT direct"
-		"   AND available > clock_timestamp()),"
+		"   AND available > now()),"
 		"  (SELECT min(lease_until) FROM sluice.jobs WHERE state = 'running'))"
 		" - clock_timestamp()) * 1000)::bigint";
 	struct err ignored; /* it is looked for again */
@@ -101,23 +113,37 @@ static void look_ahead(struct job_queue *q)
 	PQclear(r);
 }
 
+#define CLAIMED                                                                                    \
+	"SELECT id, fence, subject, tenant, principal, request, snapshot, attempts, "              \
+	"estimated_rows FROM"
+
+#define CLAIM_LEASE "$4::bigint * interval '1 us'"
+
+static PGresult *claim(struct job_queue *q, const char *only, struct err *e)
+{
+	static const char any[] = CLAIMED " sluice.job_claim($1, " CLAIM_LEASE
+					  ", $2::bigint, " TEXT(JOB_ATTEMPTS) ", $3::jsonb)";
+	static const char direct[] =
+		CLAIMED " sluice.job_claim_direct($2::uuid, $1, " CLAIM_LEASE ", $3::jsonb)";
+	struct buf lost = { 0 };
+
+	job_put_lost(&lost);
+	const char *params[] = { q->worker, only ? only : q->running_most, buf_str(&lost),
+		q->lease };
+	PGresult *r = metadata_run(q->metadata, only ? direct : any, params, 4, e);
+
+	buf_free(&lost);
+	return r;
+}
+
 int job_claim(struct job_queue *q, const char *only, struct arena *a, struct job_claimed *c,
 	struct err *e)
 {
-	static const char sql[] =
-		"SELECT id, fence, subject, tenant, principal, request, snapshot, attempts,"
-		" estimated_rows FROM sluice.job_claim($1, " LEASE
-		", $2::bigint, " TEXT(JOB_ATTEMPTS) ", $3::jsonb, $4::uuid)";
-	struct buf lost = { 0 };
-
 	q->is_told = false;
 	q->is_canceled = false;
 	q->id[0] = '\0';
-	job_put_lost(&lost);
-	const char *params[] = { q->worker, q->running_most, buf_str(&lost), only };
-	PGresult *r = metadata_run(q->metadata, sql, params, 4, e);
+	PGresult *r = claim(q, only, e);
 
-	buf_free(&lost);
 	if (!r)
 		return -1;
 	int found = PQntuples(r) == 1;
@@ -195,8 +221,9 @@ int job_beat(struct job_queue *q, const struct job_lease *l, const struct job_pr
 	bool *cancel, struct err *e)
 {
 	static const char sql[] =
-		"UPDATE sluice.jobs SET lease_until = clock_timestamp() + " LEASE
-		", beat = clock_timestamp(), rows = $3::bigint, bytes = $4::bigint,"
+		"UPDATE sluice.jobs SET"
+		" lease_until = clock_timestamp() + $6::bigint * interval '1 us',"
+		" beat = clock_timestamp(), rows = $3::bigint, bytes = $4::bigint,"
 		" estimated_rows = coalesce($5::bigint, estimated_rows)"
 		" WHERE " HELD " RETURNING cancel_requested";
 	char rows[24], bytes[24], estimate[24];
@@ -205,8 +232,8 @@ int job_beat(struct job_queue *q, const struct job_lease *l, const struct job_pr
 	put_number(bytes, (int64_t)p->bytes);
 	put_number(estimate, p->estimated_rows);
 	const char *params[] = { l->id, l->fence, rows, bytes,
-		p->estimated_rows < 0 ? NULL : estimate };
-	PGresult *r = run_held(q, sql, params, 5, e);
+		p->estimated_rows < 0 ? NULL : estimate, q->lease };
+	PGresult *r = run_held(q, sql, params, 6, e);
 
 	if (!r)
 		return -1;
@@ -232,7 +259,7 @@ int job_set_snapshot(
 	static const char sql[] =
 		"WITH held AS (UPDATE sluice.jobs SET snapshot = $3 WHERE " HELD " RETURNING id),"
 		" gone AS (DELETE FROM sluice.job_parts WHERE job IN (SELECT id FROM held))"
-		" SELECT id FROM held";
+		" SELECT " SURELY " FROM held";
 	const char *params[] = { l->id, l->fence, snapshot };
 	PGresult *r = run_held(q, sql, params, 3, e);
 
@@ -250,7 +277,7 @@ int job_put_part(
 		" SELECT id, $3::int, $4, $5, $6::bigint, $7::bigint, $8, fence FROM held"
 		" ON CONFLICT (job, n) DO UPDATE SET first = excluded.first, last = excluded.last,"
 		" rows = excluded.rows, bytes = excluded.bytes, sha256 = excluded.sha256,"
-		" fence = excluded.fence RETURNING 1";
+		" fence = excluded.fence RETURNING " SURELY;
 	char n[24], rows[24], bytes[24];
 
 	put_number(n, p->n);
@@ -318,6 +345,7 @@ static const char end_sql[] =
 	"  clock_timestamp() + interval '5 s' * (2 ^ attempts * (0.75 + random() / 2)) END,"
 	" notes = CASE WHEN " BECOMES " <> 'queued' THEN notes ELSE sluice.job_note(notes,"
 	"  format('attempt %s: %s', attempts, $4::jsonb->>'detail')) END,"
+	" next_cursor = CASE WHEN " BECOMES " = 'succeeded' THEN $11 END,"
 	" attempts = attempts - (" BECOMES " = 'queued' AND $9::boolean)::int"
 	" WHERE " HELD " RETURNING id, state),"
 	" files AS (INSERT INTO sluice.job_files (job, n, name, path, media, bytes, sha256)"
@@ -348,7 +376,7 @@ int job_end(struct job_queue *q, const struct job_lease *l, const struct job_end
 	enum job_state *became, struct err *e)
 {
 	bool is_stop = end->state == JOB_QUEUED && !end->err;
-	struct err stopped = { ERR_UNAVAILABLE, "the worker was stopped", "" };
+	struct err stopped = { .code = ERR_UNAVAILABLE, .text = "the worker was stopped" };
 	struct buf problem = { 0 }, files = { 0 };
 	char rows[24], bytes[24];
 
@@ -359,8 +387,8 @@ int job_end(struct job_queue *q, const struct job_lease *l, const struct job_end
 	put_number(bytes, (int64_t)end->bytes);
 	const char *params[] = { l->id, l->fence, job_state_name(end->state),
 		problem.len ? buf_str(&problem) : NULL, rows, bytes, end->fingerprint, end->lossy,
-		is_stop ? "t" : "f", buf_str(&files) };
-	PGresult *r = metadata_run(q->metadata, end_sql, params, 10, e);
+		is_stop ? "t" : "f", buf_str(&files), end->next_cursor };
+	PGresult *r = metadata_run(q->metadata, end_sql, params, 11, e);
 	int status = r ? 0 : -1;
 
 	if (r && PQntuples(r) == 1) {

@@ -1,6 +1,6 @@
 /*
  * Queue: jobs as a worker has them. It claims one at a time, tells how far it is while it runs, and says how it ended, all under
- * a lease: JOB_LEASE_S long, renewed by each job_beat, and numbered by a fence.
+ * a lease: jobs.lease long, renewed by each job_beat, and numbered by a fence.
  *
  * Every call with a lease sets ERR_CONFLICT when it is no longer held: it has passed, or another worker has the job, or its owner
  * has canceled it meanwhile. Nothing was changed then. What the worker has made it drops, but only what bears its fence: another holder may be
@@ -22,15 +22,17 @@
 #include "lib/base/settings.h"
 #include "lib/job/job_state.h"
 
-/* Macros, since they stand in SQL. */
-#define JOB_LEASE_S  30
-#define JOB_ATTEMPTS 3
+#define JOB_ATTEMPTS 3 /* a macro, since it stands in SQL */
 
 struct metadata;
 struct job_queue;
 
 /* worker: HOST:PID. To be called before m is first used: m is made to listen. All must outlive it. */
 struct job_queue *job_queue_open(struct metadata *m, const struct settings *s, const char *worker);
+
+/* The same without listening, for who claims direct jobs alone: m may be in use. What is canceled only job_beat tells. */
+struct job_queue *job_queue_open_direct(
+	struct metadata *m, const struct settings *s, const char *worker);
 void job_queue_close(struct job_queue *q);
 
 struct job_lease {
@@ -49,8 +51,9 @@ struct job_claimed { /* strings in the arena; NULL where there is none */
 	int64_t estimated_rows; /* -1: not known */
 };
 
-/* 1: *c is to be run. 0: there is nothing to do now. only: the id of a direct job, claimed whoever's turn it is; NULL: any
- * that is not direct. Ends leases that have passed first (notes of their jobs say so). */
+/* 1: *c is to be run. 0: there is nothing to do now. only: the id of a direct job, claimed whoever's turn it is, as often as
+ * it is asked for while it is not being run, canceled, removed or past its time; NULL: any that is not direct. Ends leases that have
+ * passed first (notes of their jobs say so). */
 int job_claim(struct job_queue *q, const char *only, struct arena *a, struct job_claimed *c,
 	struct err *e);
 
@@ -108,6 +111,7 @@ struct job_end {
 	uint64_t rows, bytes;
 	const char *fingerprint;      /* of the schema; NULL: not known */
 	const char *lossy;            /* JSON: names of columns; NULL: not known */
+	const char *next_cursor;      /* of JOB_SUCCEEDED; NULL: it is no increment */
 	const struct job_file *files; /* of JOB_SUCCEEDED, numbered from 1 */
 	size_t files_n;
 };

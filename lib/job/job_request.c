@@ -5,8 +5,9 @@
 #include "lib/base/json_tree.h"
 #include "lib/base/unit.h"
 #include "lib/query/definition.h"
+#include "lib/query/increment.h"
 
-enum { DEPTH_MAX = 1000, VALUES_MAX = 1000000 };
+enum { DEPTH_MAX = 1000, VALUES_MAX = 1000000, NUMBER_MAX = 20 /* characters */ };
 
 struct reader {
 	struct arena *arena;
@@ -40,7 +41,7 @@ static int text_of(struct reader *r, const struct json_node *object, const char 
 static int check_members(struct reader *r, const struct json_node *object)
 {
 	static const char *const known[] = { "queryDefinition", "format", "compression", "level",
-		"options", "fileName", "parallel", "expiresIn", NULL };
+		"options", "fileName", "parallel", "expiresIn", "since", NULL };
 
 	if (object->kind != JSON_KIND_OBJECT)
 		return refuse(r, object, "an export is asked for by an object");
@@ -109,6 +110,12 @@ static int read_options(struct reader *r, const struct json_node *object, struct
 			return refuse(r, m, "no format has such an option");
 		if (!m->text)
 			return refuse(r, m, "an option is a text, a number, true or false");
+		/* The database keeps the request, and has no number of a million digits. */
+		if (m->kind == JSON_KIND_NUMBER &&
+			(strpbrk(m->text, "eE") || strlen(m->text) > NUMBER_MAX))
+			return refuse(r, m,
+				"an option's number has no exponent, and no more than 20 "
+				"characters");
 	}
 	if (format_options_read(&out->options, out->format->families, get_option, &given, r->arena,
 		    r->err) == 0)
@@ -228,6 +235,23 @@ static int read_keep(struct reader *r, const struct json_node *object, struct jo
 	return 0;
 }
 
+/* What a limit cuts off would never come. */
+static int read_since(struct reader *r, const struct json_node *object, struct job_request *out)
+{
+	const struct json_node *at;
+	struct increment_cursor cursor;
+
+	if (text_of(r, object, "since", JSON_KIND_STRING, &at, &out->since) < 0)
+		return -1;
+	if (out->since && (out->query.limit >= 0 || out->query.offset > 0))
+		return refuse(r, at, "an increment is of all that has changed: it has no page");
+	if (!out->since || !strcmp(out->since, INCREMENT_START) ||
+		increment_cursor_read(r->arena, out->since, &cursor, r->err) == 0)
+		return 0;
+	*r->pointer = json_tree_pointer(r->arena, at);
+	return -1;
+}
+
 int job_request_read(struct arena *a, const struct settings *s, const char *json, size_t len,
 	struct job_request *out, const char **pointer, struct err *e)
 {
@@ -242,7 +266,7 @@ int job_request_read(struct arena *a, const struct settings *s, const char *json
 		read_format(&r, root, out) < 0 || read_compression(&r, root, out) < 0 ||
 		read_name(&r, root, out) < 0 ||
 		read_number(&r, root, "parallel", 1, JOB_PARALLEL_MAX, 1, &out->parallel) < 0 ||
-		read_keep(&r, root, out) < 0)
+		read_keep(&r, root, out) < 0 || read_since(&r, root, out) < 0)
 		return -1;
 	out->options.table = out->query.from;
 	return 0;
@@ -251,4 +275,21 @@ int job_request_read(struct arena *a, const struct settings *s, const char *json
 void job_request_free(struct job_request *r)
 {
 	format_options_free(&r->options);
+}
+
+const char *job_request_media(const struct job_request *q)
+{
+	return q->compress ? q->compress->media : q->format->media;
+}
+
+const char *job_request_file_name(struct arena *a, const struct job_request *q, size_t i, size_t n)
+{
+	const char *name = q->file_name;
+	size_t suffix = strlen(q->format->suffix) + 1;
+
+	if (q->compress)
+		suffix += strlen(q->compress->suffix) + 1;
+	size_t stem = strlen(name) - suffix;
+
+	return n == 1 ? name : arena_printf(a, "%.*s-%zu%s", (int)stem, name, i + 1, name + stem);
 }

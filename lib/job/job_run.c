@@ -1,16 +1,10 @@
 #include "lib/job/job_run.h"
 
-#include <json-c/json.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
 #include "lib/base/wait.h"
@@ -18,26 +12,17 @@
 #include "lib/export/lookup.h"
 #include "lib/export/schema_json.h"
 #include "lib/export/table.h"
-#include "lib/job/job_part.h"
+#include "lib/job/job_crew.h"
+#include "lib/job/job_increment.h"
+#include "lib/job/job_principal.h"
 #include "lib/query/compile.h"
 #include "lib/rows/fingerprint.h"
 
 enum {
 	PARTS_MAX = PAGE_TOTAL_MAX,
-	PART_ROWS = 2 * 1000 *
-		    1000, /* of a part, about: so long is what the death of its process costs */
-	PART_TRIES = 3,
-	LOOK_MS = 250, /* between two looks at what was told; a child's end is seen at once */
-	BEATS = 3      /* in the time of a lease */
-};
-
-/* A part that is made, or waits for it. */
-struct part {
-	pid_t pid; /* 0: no process has it */
-	int tries;
-	bool is_done;
-	struct part_task task;
-	struct part_seen *seen; /* shared with its process */
+	PART_ROWS = 5 * 1000 *
+		    1000, /* of a part, about: so much is what the death of its process costs */
+	BEAT_MS = 250     /* between two looks at what was told, while the database is waited for */
 };
 
 struct run {
@@ -47,11 +32,9 @@ struct run {
 	struct principal principal;
 	const char *purpose;
 	struct job_request request;
-	struct stage_job *stage;
 
 	/* the leader's own look at the tables, in the transaction whose snapshot the parts share */
 	struct visitor visitor;
-	struct source *source;
 	struct table table;
 	struct scope scope;
 	struct query query;
@@ -60,39 +43,34 @@ struct run {
 	const char *lossy;
 	const char *snapshot;
 	int64_t estimated_rows;
+	struct increment_found increment; /* where the request has a since */
 
 	struct page_key key;
-	struct page_bounds bounds;
-	struct part *parts;
-	struct part_seen *seen; /* parts_n of them, mapped */
-	size_t parts_n;
-	int64_t beaten_us; /* monotonic, the last heartbeat */
+	struct crew crew;
+	struct stage_joining *joining; /* of formats that can be joined */
+	size_t joined_n;               /* parts that it has */
+	int quiet_fd; /* to be watched, so that the lease is kept meanwhile (wait_pulse) */
 	bool is_canceled;
 };
 
 /* ---- who asked, and what */
 
-/* {"subject","issuer","claims":{…},"purpose"} */
 static int read_principal(struct run *r, struct err *e)
 {
-	struct json_object *doc = json_tokener_parse(r->claimed->principal), *claims, *value;
-	int status = -1;
+	int status = job_principal_read(r->runner->settings, &r->arena, r->claimed->principal,
+		&r->principal, &r->purpose, e);
 
-	if (json_object_object_get_ex(doc, "claims", &claims)) {
-		status = principal_read(r->runner->settings, claims, &r->arena, &r->principal, e);
-		r->principal.subject = r->claimed->subject;
-		if (json_object_object_get_ex(doc, "issuer", &value))
-			r->principal.issuer =
-				arena_strdup(&r->arena, json_object_get_string(value));
-		r->principal.claims = arena_strdup(
-			&r->arena, json_object_to_json_string_ext(claims, JSON_C_TO_STRING_PLAIN));
-		if (json_object_object_get_ex(doc, "purpose", &value) && value)
-			r->purpose = arena_strdup(&r->arena, json_object_get_string(value));
-	} else {
-		err_set(e, ERR_INTERNAL, "the job does not tell whose it is");
-	}
-	json_object_put(doc);
+	r->principal.subject = r->claimed->subject;
 	return status;
+}
+
+/* The role was there when the job was asked for; what gives it may have changed. */
+static int check_role(const struct run *r, struct err *e)
+{
+	return r->principal.roles & ROLE_EXPORTER
+		       ? 0
+		       : err_set(e, ERR_FORBIDDEN,
+				 "this needs the role exporter, which its owner no longer has");
 }
 
 /* ---- the leader's look */
@@ -108,7 +86,12 @@ static void be_visitor(struct run *r)
 		.id = r->claimed->lease.id,
 		.purpose = r->purpose,
 		.sources = sources_new(s),
-		.hangup_fd = -1 };
+		.hangup_fd = r->quiet_fd };
+}
+
+static const struct increment *increment(const struct run *r)
+{
+	return r->request.since ? &r->increment.range : NULL;
 }
 
 static int enter(struct run *r, struct err *e)
@@ -121,20 +104,23 @@ static int enter(struct run *r, struct err *e)
 			e, ERR_NOT_FOUND, "there is no table \"%.63s\"", r->request.query.from);
 	r->query = r->request.query;
 	r->compile = (struct compile){ .scope = &r->scope, .query = &r->query };
-	return table_enter(&r->visitor, t, &r->source, &r->table, e) < 0 ||
-			       table_reach(&r->visitor, &r->source, &r->table, &r->query, format,
-				       &r->scope, &r->compile.where, e) < 0
-		       ? -1
-		       : 0;
+	if (table_enter(&r->visitor, t, &r->crew.source, &r->table, e) < 0 ||
+		table_reach(&r->visitor, &r->crew.source, &r->table, &r->query, format, &r->scope,
+			&r->compile.where, e) < 0 ||
+		(r->request.since && increment_find(&r->visitor, r->crew.source, &r->table,
+					     r->request.since, &r->increment, e) < 0))
+		return -1;
+	r->scope.increment = increment(r);
+	return 0;
 }
 
 static int check_rows(struct run *r, struct err *e)
 {
 	int64_t most = r->table.rights.rows, rows;
 
-	if (most < 0)
+	if (most < 0 || (r->query.limit >= 0 && r->query.limit <= most))
 		return 0;
-	if (lookup_count(r->source, &r->compile, most, &rows, e) < 0)
+	if (lookup_count(r->crew.source, &r->compile, most, &rows, e) < 0)
 		return -1;
 	if (rows <= most)
 		return 0;
@@ -147,7 +133,7 @@ static int describe(struct run *r, struct err *e)
 	struct buf b = { 0 };
 	struct schema schema;
 
-	if (describe_query(r->source, &r->compile, &schema, e) < 0 ||
+	if (describe_query(r->crew.source, &r->compile, &schema, e) < 0 ||
 		fingerprint(&schema, r->fingerprint, e) < 0)
 		return -1;
 	schema_json_lossy(&b, &schema, r->request.format, &r->request.options);
@@ -191,20 +177,28 @@ static size_t count_parts(struct run *r)
 
 static void set_part(struct run *r, size_t i)
 {
-	struct part *p = &r->parts[i];
-
-	p->seen = &r->seen[i];
-	p->task = (struct part_task){ .settings = r->runner->settings,
-		.principal = &r->principal,
+	r->crew.parts[i].task = (struct part_task){ .by = { .settings = r->runner->settings,
+							    .principal = &r->principal,
+							    .mask_key = r->runner->mask_key,
+							    .id = r->claimed->lease.id,
+							    .purpose = r->purpose,
+							    .snapshot = r->snapshot },
 		.request = &r->request,
-		.mask_key = r->runner->mask_key,
-		.id = r->claimed->lease.id,
-		.purpose = r->purpose,
-		.snapshot = r->snapshot,
-		.key = r->parts_n > 1 ? &r->key : NULL,
-		.bounds = &r->bounds,
+		.increment = increment(r),
+		.key = r->crew.n > 1 ? &r->key : NULL,
+		.bounds = &r->crew.bounds,
 		.number = (int32_t)i + 1,
-		.has_header = i == 0 || !is_joinable(&r->request) };
+		.is_later = i > 0 && r->joining };
+}
+
+static int note_snapshot(struct run *r, struct err *e)
+{
+	int status;
+
+	do
+		status = job_set_snapshot(r->runner->queue, &r->claimed->lease, r->snapshot, e);
+	while (status < 0 && job_hold_again(&r->crew.hold, e));
+	return status;
 }
 
 static int cut(struct run *r, struct err *e)
@@ -212,135 +206,26 @@ static int cut(struct run *r, struct err *e)
 	struct compiled compiled;
 	struct plan plan;
 
+	r->scope.increment = NULL; /* the planner knows nothing of it */
 	if (compile_query(&r->compile, &compiled, e) < 0 ||
-		lookup_plan(r->source, &r->scope, &compiled.statement, &plan, e) < 0)
+		lookup_plan(r->crew.source, &r->scope, &compiled.statement, &plan, e) < 0)
 		return -1;
-	r->estimated_rows = (int64_t)plan.rows;
-	r->parts_n = can_cut(r) ? count_parts(r) : 1;
-	if (r->parts_n > 1 && lookup_bounds(r->source, &r->arena, &r->key, (int32_t)r->parts_n,
-				      &r->bounds, e) < 0)
+	r->scope.increment = increment(r);
+	r->estimated_rows = !increment(r) || increment(r)->is_start ? (int64_t)plan.rows : -1;
+	size_t n = can_cut(r) ? count_parts(r) : 1;
+
+	if (n > 1 && lookup_bounds(r->crew.source, &r->arena, &r->key, (int32_t)n, &r->crew.bounds,
+			     e) < 0)
 		return -1;
-	if (source_share(r->source, &r->arena, &r->snapshot, e) < 0 ||
-		job_set_snapshot(r->runner->queue, &r->claimed->lease, r->snapshot, e) < 0)
+	if (source_share(r->crew.source, &r->arena, &r->snapshot, e) < 0 || note_snapshot(r, e) < 0)
 		return -1;
-	r->parts = arena_zero(&r->arena, r->parts_n, sizeof *r->parts);
-	r->seen = mmap(NULL, r->parts_n * sizeof *r->seen, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (r->seen == MAP_FAILED) {
-		r->seen = NULL;
-		return err_set(e, ERR_INTERNAL, "there is no memory for the parts");
-	}
-	for (size_t i = 0; i < r->parts_n; i++)
+	r->crew.parallel = r->request.parallel;
+	if (crew_hire(&r->crew, &r->arena, n, e) < 0)
+		return -1;
+	if (is_joinable(&r->request))
+		r->joining = stage_join_begin(r->crew.stage, r->crew.n);
+	for (size_t i = 0; i < r->crew.n; i++)
 		set_part(r, i);
-	return 0;
-}
-
-/* ---- their processes */
-
-/* Told to end, it cancels its query first; when its leader is killed, so is it. Connections of the leader's are not touched. */
-static void __attribute__((noreturn)) be_part(struct run *r, struct part *p, pid_t leader)
-{
-	sigset_t none;
-	struct err e = { 0 };
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != leader)
-		_exit(0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	stop_limit(0);
-	if (part_make(&p->task, r->stage, p->seen, &e) < 0)
-		p->seen->err = e;
-	_exit(p->seen->err.code == ERR_NONE ? 0 : 1);
-}
-
-static int start(struct run *r, struct part *p, struct err *e)
-{
-	pid_t leader = getpid();
-
-	*p->seen = (struct part_seen){ 0 };
-	p->tries++;
-	p->pid = fork();
-	if (p->pid == 0)
-		be_part(r, p, leader);
-	if (p->pid > 0)
-		return 0;
-	p->pid = 0;
-	return err_set(e, ERR_UNAVAILABLE, "a process for a part could not be started");
-}
-
-static size_t count_running(const struct run *r)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->parts_n; i++)
-		n += r->parts[i].pid != 0;
-	return n;
-}
-
-/* As many at once as were asked for, in the order of the key. */
-static int start_more(struct run *r, struct err *e)
-{
-	for (size_t i = 0; i < r->parts_n && count_running(r) < (size_t)r->request.parallel; i++)
-		if (!r->parts[i].pid && !r->parts[i].is_done && start(r, &r->parts[i], e) < 0)
-			return -1;
-	return 0;
-}
-
-static void stop_all(struct run *r)
-{
-	for (size_t i = 0; i < r->parts_n; i++)
-		if (r->parts[i].pid)
-			kill(r->parts[i].pid, SIGTERM);
-	for (size_t i = 0; i < r->parts_n; i++)
-		if (r->parts[i].pid) {
-			waitpid(r->parts[i].pid, NULL, 0);
-			r->parts[i].pid = 0;
-		}
-}
-
-static int note_part(struct run *r, const struct part *p, struct err *e)
-{
-	int i = p->task.number;
-	bool is_range = p->task.key && !r->bounds.empty;
-	struct job_part done = { .n = i,
-		.first = is_range ? r->bounds.values[i - 1] : NULL,
-		.last = is_range ? r->bounds.values[i] : NULL,
-		.rows = (int64_t)p->seen->rows,
-		.bytes = (int64_t)p->seen->bytes,
-		.sha256 = p->seen->sha256 };
-
-	return job_put_part(r->runner->queue, &r->claimed->lease, &done, e);
-}
-
-/* A part whose process has ended: whole, to be made again, or the end of the job. */
-static int take_ended(struct run *r, struct part *p, int how, struct err *e)
-{
-	bool died = !WIFEXITED(how);
-
-	p->pid = 0;
-	if (!died && WEXITSTATUS(how) == 0) {
-		p->is_done = true;
-		return note_part(r, p, e);
-	}
-	if (died && p->tries < PART_TRIES)
-		return job_note(r->runner->queue, &r->claimed->lease,
-			"the process of a part was lost; the part is made again", e);
-	if (died)
-		return err_set(
-			e, ERR_INTERNAL, "the process of a part was lost %d times", PART_TRIES);
-	*e = p->seen->err;
-	return -1;
-}
-
-static int take_all_ended(struct run *r, struct err *e)
-{
-	int how;
-
-	for (size_t i = 0; i < r->parts_n; i++)
-		if (r->parts[i].pid && waitpid(r->parts[i].pid, &how, WNOHANG) > 0 &&
-			take_ended(r, &r->parts[i], how, e) < 0)
-			return -1;
 	return 0;
 }
 
@@ -350,10 +235,7 @@ static struct job_progress progress(const struct run *r)
 {
 	struct job_progress p = { .estimated_rows = r->estimated_rows };
 
-	for (size_t i = 0; i < r->parts_n; i++) {
-		p.rows += r->parts[i].seen->rows;
-		p.bytes += r->parts[i].seen->bytes;
-	}
+	crew_progress(&r->crew, &p);
 	return p;
 }
 
@@ -367,110 +249,118 @@ static int beat(void *arg, struct err *e)
 {
 	struct run *r = arg;
 	struct job_progress p = progress(r);
-	int64_t now_us = clock_monotonic_us();
 	bool cancel = job_heard_cancel(r->runner->queue);
 
-	if (!cancel && now_us - r->beaten_us < (int64_t)JOB_LEASE_S * 1000000 / BEATS)
+	if (!cancel && !job_hold_is_due(&r->crew.hold))
 		return 0;
-	r->beaten_us = now_us;
-	if (!cancel && job_beat(r->runner->queue, &r->claimed->lease, &p, &cancel, e) < 0)
+	if (!cancel && job_hold_beat(&r->crew.hold, &p, &cancel, e) < 0)
 		return -1;
+	stage_job_until(r->crew.stage, job_hold_until(&r->crew.hold));
 	return cancel ? canceled(r, e) : 0;
 }
 
-/* Until a process has ended, or it is time to look. */
-static void pause_a_moment(void)
+static int look(void *arg, struct err *e)
 {
-	static const struct timespec look = { 0, LOOK_MS * 1000000L };
-	sigset_t child;
+	struct run *r = arg;
 
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigtimedwait(&child, NULL, &look);
+	if (stop_requested())
+		return wait_gave_up(e);
+	return crew_look(&r->crew, e) < 0 || beat(r, e) < 0 ? -1 : 0;
 }
 
-static int make_parts(struct run *r, struct err *e)
+static struct stage_part stage_part_of(const struct run *r, size_t i)
 {
-	size_t left = r->parts_n;
+	uint64_t fence = strtoull(r->claimed->lease.fence, NULL, 10);
+	const struct part_seen *seen = r->crew.parts[i].seen;
 
-	while (left > 0) {
-		if (stop_requested())
-			return wait_gave_up(e);
-		if (start_more(r, e) < 0)
+	return (struct stage_part){ { STAGE_PART, (unsigned)i + 1, fence }, seen->bytes,
+		seen->sha256 };
+}
+
+/* Put together what is made, in the order of the key, while the rest still is. */
+static int join_made(struct run *r, struct err *e)
+{
+	struct stage_pulse pulse = { look, r };
+
+	while (r->joining && r->joined_n < r->crew.n && r->crew.parts[r->joined_n].is_done) {
+		struct stage_part part = stage_part_of(r, r->joined_n);
+
+		if (stage_join_add(r->joining, &part, &pulse, e) < 0)
 			return -1;
-		pause_a_moment();
-		if (take_all_ended(r, e) < 0 || beat(r, e) < 0)
-			return -1;
-		left = 0;
-		for (size_t i = 0; i < r->parts_n; i++)
-			left += !r->parts[i].is_done;
+		r->joined_n++;
 	}
 	return 0;
 }
 
+static bool is_made(const struct run *r)
+{
+	for (size_t i = 0; i < r->crew.n; i++)
+		if (!r->crew.parts[i].is_done)
+			return false;
+	return !r->joining || r->joined_n == r->crew.n;
+}
+
+static int make_parts(struct run *r, struct err *e)
+{
+	while (!is_made(r)) {
+		if (look(r, e) < 0)
+			return -1;
+		crew_pause();
+		if (crew_look(&r->crew, e) < 0 || join_made(r, e) < 0)
+			return -1;
+	}
+	return beat(r, e);
+}
+
 /* ---- the files */
 
-static const char *media_of(const struct job_request *q)
-{
-	return q->compress ? q->compress->media : q->format->media;
-}
-
-/* "users.csv" of one file; "users-2.parquet" of several. */
-static const char *name_of(struct run *r, size_t i, size_t n)
-{
-	const char *name = r->request.file_name;
-	size_t suffix = strlen(r->request.format->suffix) + 1;
-
-	if (r->request.compress)
-		suffix += strlen(r->request.compress->suffix) + 1;
-	size_t stem = strlen(name) - suffix;
-
-	return n == 1 ? name
-		      : arena_printf(&r->arena, "%.*s-%zu%s", (int)stem, name, i + 1, name + stem);
-}
-
-/* One file of parts first .. first + n - 1. */
-static int make_file(struct run *r, size_t first, size_t n, size_t number, size_t files_n,
+static int end_file(struct run *r, struct stage_joining *joining, size_t i, size_t files_n,
 	struct job_file *file, struct err *e)
 {
-	struct stage_part *parts = arena_zero(&r->arena, n, sizeof *parts);
 	uint64_t fence = strtoull(r->claimed->lease.fence, NULL, 10);
-	struct stage_name name = { STAGE_FILE, (unsigned)number + 1, fence };
-	struct stage_pulse pulse = { beat, r };
+	struct stage_name name = { STAGE_FILE, (unsigned)i + 1, fence };
 	struct stage_joined *joined = arena_zero(&r->arena, 1, sizeof *joined);
 	char path[STAGE_PATH];
 
-	for (size_t i = 0; i < n; i++)
-		parts[i] = (struct stage_part){
-			{ STAGE_PART, (unsigned)(first + i) + 1, fence },
-			r->parts[first + i].seen->bytes,
-			r->parts[first + i].seen->sha256,
-		};
-	if (stage_join(r->stage, parts, n, name.n, &pulse, joined, e) < 0)
+	if (stage_join_end(joining, name.n, joined, e) < 0)
 		return -1;
 	stage_path(r->claimed->lease.id, &name, path);
-	*file = (struct job_file){ .name = name_of(r, number, files_n),
+	*file = (struct job_file){ .name = job_request_file_name(
+					   &r->arena, &r->request, i, files_n),
 		.path = arena_strdup(&r->arena, path),
-		.media = media_of(&r->request),
+		.media = job_request_media(&r->request),
 		.bytes = (int64_t)joined->bytes,
 		.sha256 = joined->sha256 };
 	return 0;
 }
 
+/* A part becomes a file. */
+static int make_file(struct run *r, size_t i, struct job_file *file, struct err *e)
+{
+	struct stage_joining *joining = stage_join_begin(r->crew.stage, 1);
+	struct stage_part part = stage_part_of(r, i);
+	struct stage_pulse pulse = { beat, r };
+	int status = stage_join_add(joining, &part, &pulse, e);
+
+	if (status == 0)
+		status = end_file(r, joining, i, r->crew.n, file, e);
+	stage_join_free(joining);
+	return status;
+}
+
 static int make_files(struct run *r, struct job_end *end, struct err *e)
 {
-	size_t n = is_joinable(&r->request) ? 1 : r->parts_n;
+	size_t n = r->joining ? 1 : r->crew.n;
 	struct job_file *files = arena_zero(&r->arena, n, sizeof *files);
 
 	for (size_t i = 0; i < n; i++) {
-		size_t first = n == 1 ? 0 : i;
-
-		if (make_file(r, first, n == 1 ? r->parts_n : 1, i, n, &files[i], e) < 0)
+		if ((r->joining ? end_file(r, r->joining, 0, 1, files, e)
+				: make_file(r, i, &files[i], e)) < 0)
 			return -1;
 		end->bytes += (uint64_t)files[i].bytes;
 	}
-	for (size_t i = 0; i < r->parts_n; i++)
-		end->rows += r->parts[i].seen->rows;
+	for (size_t i = 0; i < r->crew.n; i++)
+		end->rows += r->crew.parts[i].seen->rows;
 	end->files = files;
 	end->files_n = n;
 	return 0;
@@ -478,25 +368,46 @@ static int make_files(struct run *r, struct job_end *end, struct err *e)
 
 /* ---- all of it */
 
+static int look_around(struct run *r, struct err *e)
+{
+	if (enter(r, e) < 0)
+		return -1;
+	r->compile.nested_as_text = r->request.options.nested == NESTED_SERVER;
+	return check_rows(r, e) < 0 || describe(r, e) < 0 || cut(r, e) < 0 ? -1 : 0;
+}
+
+/* To count rows, and to find where a table is to be cut, may take longer than a lease. */
+static int look_first(struct run *r, struct err *e)
+{
+	wait_pulse((int64_t)BEAT_MS * 1000, beat, r);
+	int status = look_around(r, e);
+
+	wait_pulse(0, NULL, NULL);
+	return status;
+}
+
 static int make(struct run *r, struct job_end *end, struct err *e)
 {
 	const char *pointer;
 	uint64_t fence = strtoull(r->claimed->lease.fence, NULL, 10);
 
-	if (read_principal(r, e) < 0 ||
+	if (read_principal(r, e) < 0 || check_role(r, e) < 0 ||
 		job_request_read(&r->arena, r->runner->settings, r->claimed->request,
 			strlen(r->claimed->request), &r->request, &pointer, e) < 0)
 		return -1;
-	r->stage = stage_job_open(r->runner->stage, r->claimed->lease.id, fence, e);
-	if (!r->stage || stage_job_keep(r->stage, NULL, 0, e) < 0)
+	r->crew.stage = stage_job_open(r->runner->stage, r->claimed->lease.id, fence, e);
+	if (!r->crew.stage || stage_job_keep(r->crew.stage, NULL, 0, e) < 0)
 		return -1;
+	stage_job_until(r->crew.stage, job_hold_until(&r->crew.hold));
 	be_visitor(r);
-	if (enter(r, e) < 0)
+	if (look_first(r, e) < 0 || make_parts(r, e) < 0)
 		return -1;
-	r->compile.nested_as_text = r->request.options.nested == NESTED_SERVER;
-	if (check_rows(r, e) < 0 || describe(r, e) < 0 || cut(r, e) < 0 || make_parts(r, e) < 0)
+	/* The parts have read what they share. */
+	if (increment(r) && job_increment_settle(&r->visitor, &r->crew.source, &r->increment,
+				    &(struct stage_pulse){ beat, r }, e) < 0)
 		return -1;
-	table_abandon(&r->source); /* the parts have read what they share */
+	table_abandon(&r->crew.source);
+	end->next_cursor = r->increment.next_cursor;
 	return make_files(r, end, e);
 }
 
@@ -510,8 +421,9 @@ static void choose_end(const struct run *r, const struct err *failure, struct jo
 		end->state = JOB_CANCELED;
 	else if (is_leaving)
 		*end = (struct job_end){ .state = JOB_QUEUED };
-	else
-		end->state = err_info(failure->code)->retryable ? JOB_QUEUED : JOB_FAILED;
+	else /* a lease that seems to have passed, and has not, is given back */
+		end->state = err_is_passing(failure) || failure->code == ERR_CONFLICT ? JOB_QUEUED
+										      : JOB_FAILED;
 }
 
 static void log_job(const struct run *r, enum job_state became, const struct err *failure)
@@ -528,39 +440,59 @@ static void log_job(const struct run *r, enum job_state became, const struct err
 	log_end();
 }
 
+/* Only what is certainly nobody's: an end that could not be noted may have been noted all the same. */
+static void clear_up(struct run *r, int status, enum job_state became, const struct job_end *end,
+	const struct err *e)
+{
+	struct err ignored; /* the sweeper takes what stays */
+	size_t n = status == 0 && became == JOB_SUCCEEDED ? end->files_n : 0;
+	struct stage_name *names = arena_zero(&r->arena, n, sizeof *names);
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = (struct stage_name){ STAGE_FILE, (unsigned)i + 1,
+			strtoull(r->claimed->lease.fence, NULL, 10) };
+	if (status == 0)
+		stage_job_keep(r->crew.stage, names, n, &ignored);
+	else if (e->code == ERR_CONFLICT)
+		stage_job_discard(r->crew.stage, &ignored);
+}
+
 int job_run(struct job_runner *runner, const struct job_claimed *c, enum job_state *became,
 	struct err *e)
 {
-	struct run r = { .runner = runner, .claimed = c, .estimated_rows = -1 };
+	struct run r = { .runner = runner,
+		.claimed = c,
+		.estimated_rows = -1,
+		.quiet_fd = eventfd(0, EFD_CLOEXEC) };
 	struct err failure = { 0 };
 	struct job_end end = { .state = JOB_SUCCEEDED };
 
-	r.beaten_us = clock_monotonic_us();
+	job_hold_begin(&r.crew.hold, runner->settings, runner->queue, &c->lease);
 	int made = make(&r, &end, &failure);
 
-	stop_all(&r);
-	table_abandon(&r.source);
+	crew_stop(&r.crew);
+	table_abandon(&r.crew.source);
 	if (made < 0)
 		choose_end(&r, &failure, &end);
 	if (*r.fingerprint) {
 		end.fingerprint = r.fingerprint;
 		end.lossy = r.lossy;
 	}
-	int status = job_end(runner->queue, &c->lease, &end, became, e);
+	int status;
 
-	/* Only what is certainly nobody's: an end that could not be noted may have been noted all the same. */
-	if (r.stage && (status < 0 ? e->code == ERR_CONFLICT : *became != JOB_SUCCEEDED)) {
-		struct err ignored; /* the sweeper takes what stays */
-
-		stage_job_discard(r.stage, &ignored);
-	}
+	do
+		status = job_end(runner->queue, &c->lease, &end, became, e);
+	while (status < 0 && job_hold_again(&r.crew.hold, e));
+	if (r.crew.stage)
+		clear_up(&r, status, *became, &end, e);
 	if (status == 0)
 		log_job(&r, *became, made < 0 ? &failure : NULL);
-	stage_job_close(r.stage);
-	if (r.seen)
-		munmap(r.seen, r.parts_n * sizeof *r.seen);
+	stage_join_free(r.joining);
+	stage_job_close(r.crew.stage);
+	crew_close(&r.crew);
 	job_request_free(&r.request);
 	sources_close(r.visitor.sources, runner->settings);
+	close(r.quiet_fd);
 	arena_free(&r.arena);
 	return status;
 }

@@ -5,6 +5,8 @@
  *	running    to succeeded, failed, canceled; or to queued: it is tried again
  *	succeeded  to expired
  *
+ * A direct job also goes from succeeded and failed to running (etc/schema/0009_direct.sql): it is run whenever it is fetched.
+ *
  * A running job whose lease has passed is shown as queued, since it waits for another worker.
  */
 #ifndef SLUICE_JOB_JOB_STATE_H

@@ -5,14 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/base64url.h"
+#include "lib/base/mem.h"
+#include "lib/job/list_page.h"
 #include "lib/job/metadata.h"
 
-enum {
-	KEY_MAX = 255, /* bytes; 0005_jobs.sql has it too */
-	TOKEN_DIGITS_MAX =
-		16 /* microseconds since 1970, exact as a double (2^53) until the year 2255 */
-};
+enum { KEY_MAX = 255 /* bytes; 0005_jobs.sql has it too */ };
 
 #define SAME_WITHIN "1 hour"
 
@@ -22,9 +19,12 @@ static int check_key(const char *key, struct err *e)
 {
 	size_t len = key ? strlen(key) : 1;
 
-	if (len >= 1 && len <= KEY_MAX)
-		return 0;
-	return err_set(e, ERR_BAD_REQUEST, "Idempotency-Key must have 1 to %d bytes", KEY_MAX);
+	if (len < 1 || len > KEY_MAX)
+		return err_set(
+			e, ERR_BAD_REQUEST, "Idempotency-Key must have 1 to %d bytes", KEY_MAX);
+	return !key || utf8_valid(key, len)
+		       ? 0
+		       : err_set(e, ERR_BAD_REQUEST, "Idempotency-Key must be UTF-8");
 }
 
 static int made(const char *what, struct err *e)
@@ -45,7 +45,8 @@ int job_create(struct metadata *m, const struct job_wanted *w, char id[UUID_TEXT
 	static const char sql[] =
 		"SELECT what, job FROM sluice.job_create($1::uuid, $2, $3, $4::jsonb, $5::jsonb,"
 		" decode($6, 'hex'), $7, $8::boolean, $9::bigint,"
-		" $10::bigint * interval '1 second', interval '" SAME_WITHIN "')";
+		" $10::bigint * interval '1 second',"
+		" CASE WHEN $8::boolean THEN interval '0' ELSE interval '" SAME_WITHIN "' END)";
 	char estimate[24], keep[24];
 
 	if (check_key(w->key, e) < 0)
@@ -76,6 +77,7 @@ int job_create(struct metadata *m, const struct job_wanted *w, char id[UUID_TEXT
 
 #define JOB_JSON                                                                                   \
 	"json_build_object('id', id, 'state', shown, 'subject', subject, 'request', request,"      \
+	" 'direct', direct,"                                                                       \
 	" 'createdAt', created, 'startedAt', started, 'endedAt', ended, 'expiresAt', expires,"     \
 	" 'nextAttemptAt',"                                                                        \
 	"  CASE WHEN state = 'queued' AND attempts > 0 AND available > now() THEN available END,"  \
@@ -92,7 +94,8 @@ int job_create(struct metadata *m, const struct job_wanted *w, char id[UUID_TEXT
 	" 'files', (SELECT coalesce(json_agg(json_build_object('n', n, 'name', name,"              \
 	"  'media', media, 'bytes', f.bytes, 'sha256', sha256) ORDER BY n), '[]')"                 \
 	"  FROM sluice.job_files f WHERE job = j.id AND state = 'succeeded'),"                     \
-	" 'schema', schema_fingerprint, 'lossy', lossy, 'notes', notes)::text"
+	" 'schedule', schedule, 'schema', schema_fingerprint, 'lossy', lossy,"                     \
+	" 'nextCursor', next_cursor, 'notes', notes)::text"
 
 static int not_found(struct err *e)
 {
@@ -120,87 +123,33 @@ int job_read(struct metadata *m, const char *id, const char *subject, struct buf
 	return found ? 0 : not_found(e);
 }
 
-/* ---- listed; a page token is base64url of "MICROSECONDS:ID", when and as what the page's last job was made */
-
-struct place {
-	char us[TOKEN_DIGITS_MAX + 1];
-	char id[UUID_TEXT];
-};
-
-static int read_token(const char *token, struct place *p, struct err *e)
-{
-	struct buf b = { 0 };
-	int status = base64url_decode(token, strlen(token), &b);
-	const char *text = buf_str(&b);
-	size_t digits = strspn(text, "0123456789");
-
-	if (status == 0 && strlen(text) == b.len && digits > 0 && digits <= TOKEN_DIGITS_MAX &&
-		text[digits] == ':' && uuid_valid(text + digits + 1)) {
-		snprintf(p->us, sizeof p->us, "%.*s", (int)digits, text);
-		snprintf(p->id, sizeof p->id, "%s", text + digits + 1);
-	} else {
-		status = err_set(e, ERR_BAD_REQUEST, "that is not a page token of this list");
-	}
-	buf_free(&b);
-	return status;
-}
-
-static void put_token(struct buf *json, const char *us, const char *id)
-{
-	struct buf b = { 0 };
-
-	buf_printf(&b, "%s:%s", us, id);
-	buf_putc(json, '"');
-	base64url_encode(json, b.data, b.len);
-	buf_putc(json, '"');
-	buf_free(&b);
-}
-
-static void put_page(struct buf *json, const PGresult *r, int limit)
-{
-	int n = PQntuples(r), shown = n < limit ? n : limit;
-
-	buf_puts(json, "{\"exports\":[");
-	for (int i = 0; i < shown; i++) {
-		if (i > 0)
-			buf_putc(json, ',');
-		buf_puts(json, PQgetvalue(r, i, 0));
-	}
-	buf_puts(json, "],\"nextPageToken\":");
-	if (n > shown)
-		put_token(json, PQgetvalue(r, shown - 1, 1), PQgetvalue(r, shown - 1, 2));
-	else
-		buf_puts(json, "null");
-	buf_putc(json, '}');
-}
+/* ---- listed */
 
 /* Whose they are stands in the text, so that each of the two goes by an index of its own. */
 #define LIST(whose)                                                                                \
-	"SELECT " JOB_JSON ", (extract(epoch FROM created) * 1000000)::bigint, id"                 \
-	" FROM (SELECT *, " SHOWN " AS shown FROM sluice.jobs"                                     \
-	"  WHERE " whose " AND deleted IS NULL AND ($2::text IS NULL OR " SHOWN " = $2)"           \
-	"  AND (created, id) < (CASE WHEN $3::bigint IS NULL THEN timestamptz 'infinity' ELSE"     \
-	"   timestamptz 'epoch' + $3::bigint * interval '1 microsecond' END,"                      \
-	"   coalesce($4::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"                           \
-	"  ORDER BY created DESC, id DESC LIMIT $5::int) j ORDER BY created DESC, id DESC"
+	"SELECT " JOB_JSON ", " LIST_PAGE_PLACE " FROM (SELECT *, " SHOWN                          \
+	" AS shown FROM sluice.jobs WHERE " whose                                                  \
+	" AND deleted IS NULL AND ($2::text IS NULL OR " SHOWN " = $2)"                            \
+	"  AND ($6::uuid IS NULL OR schedule = $6) AND " LIST_PAGE_BEHIND(                         \
+		"$3", "$4") "  " LIST_PAGE_ORDER " LIMIT $5::int) j " LIST_PAGE_ORDER
 
 int job_list(struct metadata *m, const struct job_list *l, struct buf *json, struct err *e)
 {
 	static const char mine[] = LIST("subject = $1"), all[] = LIST("$1::text IS NULL");
-	struct place after;
+	struct list_place after;
 	char limit[24];
 
-	if (l->token && read_token(l->token, &after, e) < 0)
+	if (l->token && list_page_read(l->token, &after, e) < 0)
 		return -1;
 	snprintf(limit, sizeof limit, "%d", l->limit + 1);
 	const char *params[] = { l->subject,
 		l->state == JOB_STATES_N ? NULL : job_state_name(l->state),
-		l->token ? after.us : NULL, l->token ? after.id : NULL, limit };
-	PGresult *r = metadata_run(m, l->subject ? mine : all, params, 5, e);
+		l->token ? after.us : NULL, l->token ? after.id : NULL, limit, l->schedule };
+	PGresult *r = metadata_run(m, l->subject ? mine : all, params, 6, e);
 
 	if (!r)
 		return -1;
-	put_page(json, r, l->limit);
+	list_page_put(json, "exports", r, l->limit);
 	PQclear(r);
 	return 0;
 }

@@ -28,13 +28,14 @@ struct job_wanted {
 	const char *key;        /* Idempotency-Key; NULL: none */
 	int64_t estimated_rows; /* -1: not known */
 	int64_t keep_s;         /* until it expires */
-	bool is_direct;         /* to be run by job_claim of its id, never by a worker */
+	bool is_direct; /* to be run by job_claim of its id, however often; never by a worker */
 };
 
 /* Make a job, queued, and tell the workers: 1, with its id. 0: the id is that of the job that stands for it:
  *
  *	with a key     which the subject has used for the same payload, however that job ended, until it is removed or expires
- *	without        of the same payload and subject, made within the last hour and not failed, canceled or expired
+ *	without        of the same payload and subject, made within the last hour and not failed, canceled or expired;
+ *	               none stands for a direct one
  *
  * -1: ERR_BAD_REQUEST when the key is not 1 to 255 bytes; ERR_UNPROCESSABLE when it was used for another payload; ERR_CONFLICT
  * when another request of the subject was still at it after 3 s. Of many at once one makes the job, the others find it. */
@@ -47,6 +48,7 @@ int job_read(struct metadata *m, const char *id, const char *subject, struct buf
 struct job_list {
 	const char *subject;
 	enum job_state state; /* JOB_STATES_N: any */
+	const char *schedule; /* the id of the one that has made them; NULL: any, or none */
 	const char *token;    /* nextPageToken of the page before; NULL: the first page */
 	int limit;            /* most in a page */
 };

@@ -11,6 +11,9 @@
 #define STR(x)  #x
 #define TEXT(x) STR(x)
 
+/* So many at a time as are certain to be done within a statement's time. */
+#define SOME "10000"
+
 int job_sweep_alone(struct metadata *m, struct err *e)
 {
 	/* The keys are "swep", "jobs" in ASCII. */
@@ -50,10 +53,15 @@ int job_end_leases(struct metadata *m, int64_t *n, struct err *e)
 	return 0;
 }
 
-static int take_ids(
-	struct metadata *m, const char *sql, job_take_id *take, void *to, int64_t *n, struct err *e)
+/* seconds: the statement's parameter; -1: it has none. */
+static int take_ids(struct metadata *m, const char *sql, int64_t seconds, job_take_id *take,
+	void *to, int64_t *n, struct err *e)
 {
-	PGresult *r = metadata_run(m, sql, NULL, 0, e);
+	char text[24];
+	const char *params[] = { text };
+
+	snprintf(text, sizeof text, "%lld", (long long)seconds);
+	PGresult *r = metadata_run(m, sql, params, seconds >= 0, e);
 
 	if (!r)
 		return -1;
@@ -64,14 +72,35 @@ static int take_ids(
 	return 0;
 }
 
+/* The statement changes some of what it is about and tells their ids; it is run until there is no more. take: or NULL. */
+static int change_all(struct metadata *m, const char *sql, const char *const *params, int params_n,
+	job_take_id *take, void *to, int64_t *n, struct err *e)
+{
+	int some;
+
+	*n = 0;
+	do {
+		PGresult *r = metadata_run(m, sql, params, params_n, e);
+
+		if (!r)
+			return -1;
+		some = PQntuples(r);
+		for (int i = 0; take && i < some; i++)
+			take(to, PQgetvalue(r, i, 0));
+		*n += some;
+		PQclear(r);
+	} while (some > 0);
+	return 0;
+}
+
 int job_expire(struct metadata *m, job_take_id *take, void *to, int64_t *n, struct err *e)
 {
 	static const char sql[] =
 		"UPDATE sluice.jobs SET state = 'expired' WHERE id IN (SELECT id FROM sluice.jobs"
 		"  WHERE expires <= now() AND state IN ('queued', 'succeeded')"
-		"  FOR UPDATE SKIP LOCKED) RETURNING id";
+		"  LIMIT " SOME " FOR UPDATE SKIP LOCKED) RETURNING id";
 
-	return take_ids(m, sql, take, to, n, e);
+	return change_all(m, sql, NULL, 0, take, to, n, e);
 }
 
 int job_list_kept(struct metadata *m, job_take_id *take, void *to, struct err *e)
@@ -80,55 +109,46 @@ int job_list_kept(struct metadata *m, job_take_id *take, void *to, struct err *e
 				  " AND state IN ('queued', 'running', 'succeeded')";
 	int64_t n;
 
-	return take_ids(m, sql, take, to, &n, e);
+	return take_ids(m, sql, -1, take, to, &n, e);
 }
 
 int job_remove_all(
 	struct metadata *m, const char *subject, const char *tenant, int64_t *n, struct err *e)
 {
-	/* A running one is canceled by its worker, or when its lease has passed. */
+	/* A running one is canceled by its worker, or when its lease has passed. None is passed over. */
 	static const char sql[] =
-		"WITH gone AS (UPDATE sluice.jobs SET deleted = clock_timestamp(),"
-		"  state = CASE state WHEN 'queued' THEN 'canceled' ELSE state END,"
-		"  cancel_requested = cancel_requested OR state IN ('queued', 'running')"
-		"  WHERE deleted IS NULL AND (subject = $1 OR tenant = $2) RETURNING 1)"
-		" SELECT count(*) FROM gone";
+		"UPDATE sluice.jobs SET deleted = clock_timestamp(),"
+		" state = CASE state WHEN 'queued' THEN 'canceled' ELSE state END,"
+		" cancel_requested = cancel_requested OR state IN ('queued', 'running')"
+		" WHERE id IN (SELECT id FROM sluice.jobs WHERE deleted IS NULL"
+		"  AND (subject = $1 OR tenant = $2) LIMIT " SOME " FOR UPDATE) RETURNING id";
 	const char *params[] = { subject, tenant };
-	PGresult *r = metadata_run(m, sql, params, 2, e);
 
-	if (!r)
-		return -1;
-	*n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-	PQclear(r);
-	return 0;
+	return change_all(m, sql, params, 2, NULL, NULL, n, e);
 }
 
-int job_list_removed(struct metadata *m, job_take_id *take, void *to, struct err *e)
+int job_list_removed(
+	struct metadata *m, int64_t settled_s, job_take_id *take, void *to, struct err *e)
 {
 	static const char sql[] =
-		"SELECT id FROM sluice.jobs WHERE deleted IS NOT NULL AND state <> 'running'";
+		"SELECT id FROM sluice.jobs WHERE state <> 'running' AND (deleted IS NOT NULL"
+		" OR state IN ('failed', 'canceled', 'expired')"
+		"  AND ended <= now() - $1::bigint * interval '1 second')";
 	int64_t n;
 
-	return take_ids(m, sql, take, to, &n, e);
+	return take_ids(m, sql, settled_s, take, to, &n, e);
 }
 
 int job_purge(struct metadata *m, int64_t after_s, int64_t *n, struct err *e)
 {
 	static const char sql[] =
-		"WITH gone AS (DELETE FROM sluice.jobs WHERE id IN (SELECT id FROM sluice.jobs"
-		"  WHERE coalesce(deleted, CASE WHEN state NOT IN ('queued', 'running', "
-		"'succeeded')"
+		"DELETE FROM sluice.jobs WHERE id IN (SELECT id FROM sluice.jobs WHERE"
+		"  coalesce(deleted, CASE WHEN state NOT IN ('queued', 'running', 'succeeded')"
 		"   THEN expires END) <= now() - $1::bigint * interval '1 second'"
-		"  FOR UPDATE SKIP LOCKED) RETURNING 1) SELECT count(*) FROM gone";
+		"  LIMIT " SOME " FOR UPDATE SKIP LOCKED) RETURNING id";
 	char after[24];
+	const char *params[] = { after };
 
 	snprintf(after, sizeof after, "%lld", (long long)after_s);
-	const char *params[] = { after };
-	PGresult *r = metadata_run(m, sql, params, 1, e);
-
-	if (!r)
-		return -1;
-	*n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-	PQclear(r);
-	return 0;
+	return change_all(m, sql, params, 1, NULL, NULL, n, e);
 }

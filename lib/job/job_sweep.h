@@ -34,8 +34,10 @@ int job_list_kept(struct metadata *m, job_take_id *take, void *to, struct err *e
 int job_remove_all(
 	struct metadata *m, const char *subject, const char *tenant, int64_t *n, struct err *e);
 
-/* take gets the id of each job that was removed and does not run: whatever files it has are to be removed. */
-int job_list_removed(struct metadata *m, job_take_id *take, void *to, struct err *e);
+/* take gets the id of each job that was removed and does not run, or has ended so long ago with nothing to show for it: whatever
+ * files it has are to be removed. What its last worker, should it wake up once more, writes there is refused by its fence. */
+int job_list_removed(
+	struct metadata *m, int64_t settled_s, job_take_id *take, void *to, struct err *e);
 
 /* Forget jobs that were removed, or have expired, so long ago. *n: how many. */
 int job_purge(struct metadata *m, int64_t after_s, int64_t *n, struct err *e);

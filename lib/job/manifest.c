@@ -53,7 +53,9 @@ void manifest_put(const struct manifest *m, struct buf *b)
 	put_text(b, "snapshot", m->snapshot);
 	buf_puts(b, ",\n");
 	put_text(b, "schema", m->schema);
-	buf_printf(b, ",\n\"lossy\":%s,\n\"parts\":[", m->lossy);
+	buf_printf(b, ",\n\"lossy\":%s,\n", m->lossy);
+	put_text(b, "nextCursor", m->next_cursor);
+	buf_puts(b, ",\n\"parts\":[");
 	for (size_t i = 0; i < m->parts_n; i++) {
 		buf_puts(b, i ? ",\n" : "\n");
 		put_part(b, &m->parts[i]);
@@ -289,7 +291,7 @@ static void check_totals(struct reader *r, const struct json_node *root, struct 
 
 static void read_root(struct reader *r, const struct json_node *root, struct manifest *m)
 {
-	if (!is_object(r, root, 10))
+	if (!is_object(r, root, 11))
 		return;
 	if (count(r, root, "version") != MANIFEST_VERSION)
 		fail(r, root, "is not of version 1");
@@ -299,6 +301,7 @@ static void read_root(struct reader *r, const struct json_node *root, struct man
 	m->snapshot = text_or_null(r, root, "snapshot");
 	m->schema = text_or_null(r, root, "schema");
 	m->lossy = source(r, root, "lossy", JSON_KIND_ARRAY);
+	m->next_cursor = text_or_null(r, root, "nextCursor");
 	read_parts(r, root, m);
 	read_files(r, root, m);
 	if (r->failed)

@@ -2,6 +2,7 @@
  * Manifest: what a job's files hold and how whoever has them can tell that they are whole, as a JSON object:
  *
  *	{"version": 1, "createdBy", "job", "request", "snapshot", "schema", "lossy": [NAME …],
+ *	 "nextCursor",
  *	 "parts": [{"file", "first", "last", "rows", "bytes", "sha256"} …],
  *	 "files": [{"name", "media", "bytes", "sha256"} …],
  *	 "totals": {"rows", "bytes", "parts", "files"}}
@@ -37,10 +38,11 @@ struct manifest_file {
 struct manifest {
 	const char *created_by; /* the program and its version */
 	const char *job;
-	const char *request;  /* JSON object */
-	const char *snapshot; /* NULL: none that was shared */
-	const char *schema;   /* fingerprint; NULL: not known */
-	const char *lossy;    /* JSON array: names of columns that did not arrive exactly */
+	const char *request;     /* JSON object */
+	const char *snapshot;    /* NULL: none that was shared */
+	const char *schema;      /* fingerprint; NULL: not known */
+	const char *lossy;       /* JSON array: names of columns that did not arrive exactly */
+	const char *next_cursor; /* NULL: it is no increment */
 	const struct manifest_part *parts;
 	size_t parts_n;
 	const struct manifest_file *files;

@@ -17,12 +17,13 @@ enum {
 	ANSWER_MS = 15000,
 	LOST_MS = 10000,
 	PARAMS_MAX = 8,
-	PREPARED_MAX = 64 /* statements; more than there are */
+	PREPARED_MAX = 128 /* statements; more than there are */
 };
 
 struct metadata {
 	const struct settings_database *db;
 	PGconn *conn;        /* NULL: not connected */
+	uint64_t sessions;   /* so far */
 	int64_t lost_us;     /* monotonic, when connecting failed; 0: it did not */
 	const char *channel; /* NULL: none */
 	int limit_ms;        /* of a call; 0: connecting and each answer have limits of their own */
@@ -62,6 +63,11 @@ void metadata_disconnect(struct metadata *m)
 	PQfinish(m->conn);
 	m->conn = NULL;
 	forget_prepared(m);
+}
+
+uint64_t metadata_session(const struct metadata *m)
+{
+	return PQstatus(m->conn) == CONNECTION_OK ? m->sessions : 0;
 }
 
 bool metadata_is_lost(const struct metadata *m)
@@ -123,9 +129,9 @@ static bool is_outdated(const PGresult *r)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
 
-	/* no such schema, table or column */
-	return state &&
-	       (!strcmp(state, "3F000") || !strcmp(state, "42P01") || !strcmp(state, "42703"));
+	/* no such schema, table, column or function */
+	return state && (!strcmp(state, "3F000") || !strcmp(state, "42P01") ||
+				!strcmp(state, "42703") || !strcmp(state, "42883"));
 }
 
 /* By the limits of the settings, or what is left of the call's. */
@@ -156,7 +162,10 @@ static PGresult *set_up(struct metadata *m)
 		" SET default_transaction_isolation = 'read committed';"
 		" %s%s%s"
 		" SELECT lossy FROM sluice.outcomes WHERE false AND EXISTS"
-		" (SELECT FROM sluice.schemas, sluice.audit, sluice.cache, sluice.links)",
+		" (SELECT jobs.next_cursor FROM sluice.schemas, sluice.audit, sluice.cache,"
+		"  sluice.links, sluice.jobs, sluice.schedules, sluice.audit_anchor,"
+		"  sluice.delivery_logs,"
+		"  sluice.job_claim(NULL, NULL, NULL, NULL, NULL))",
 		m->limit_ms ? m->limit_ms : STATEMENT_MS, m->channel ? "LISTEN " : "",
 		m->channel ? m->channel : "", m->channel ? ";" : "");
 	PGresult *r = PQsendQuery(m->conn, buf_str(&sql)) ? answer(m) : NULL;
@@ -181,6 +190,7 @@ static int connect_store(struct metadata *m, struct err *e)
 		err_cause(e, "metadata: %s", PQerrorMessage(m->conn));
 	}
 	PQclear(r);
+	m->sessions++;
 	if (status < 0)
 		metadata_disconnect(m);
 	return status;
@@ -311,4 +321,22 @@ struct pg_result *metadata_run_bytes(struct metadata *m, const char *sql, const 
 	const int *lens, int n, struct err *e)
 {
 	return run(m, sql, params, lens, n, e);
+}
+
+int metadata_run_out(struct metadata *m, const char *sql, const char *const *params, int params_n,
+	int64_t *n, struct err *e)
+{
+	int64_t some;
+
+	*n = 0;
+	do {
+		PGresult *r = metadata_run(m, sql, params, params_n, e);
+
+		if (!r)
+			return -1;
+		some = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+		PQclear(r);
+		*n += some;
+	} while (some > 0);
+	return 0;
 }

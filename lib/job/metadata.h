@@ -9,6 +9,7 @@
 #define SLUICE_JOB_METADATA_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/base/err.h"
 #include "lib/base/settings.h"
@@ -36,6 +37,10 @@ enum { METADATA_TEXT = -1 };
 struct pg_result *metadata_run_bytes(struct metadata *m, const char *sql, const char *const *params,
 	const int *lens, int n, struct err *e);
 
+/* Run a statement that does some of its work, and tells how much, until it has done none. *n: all of it. */
+int metadata_run_out(struct metadata *m, const char *sql, const char *const *params, int params_n,
+	int64_t *n, struct err *e);
+
 /* From now on each session listens to the channel, whose name is a word that lives as long. To be
  * called before the first of the above. */
 void metadata_listen(struct metadata *m, const char *channel);
@@ -46,6 +51,9 @@ void metadata_listen(struct metadata *m, const char *channel);
 typedef void metadata_told(void *to, const char *payload);
 void metadata_hear(struct metadata *m, metadata_told *take, void *to); /* without waiting */
 int metadata_wait(struct metadata *m, int timeout_ms, metadata_told *take, void *to, struct err *e);
+
+/* Which session of this process's it is, from 1; 0: none. What an earlier one held or listened to is gone. */
+uint64_t metadata_session(const struct metadata *m);
 
 /* End the session, and with it every lock it holds. */
 void metadata_disconnect(struct metadata *m);

@@ -173,17 +173,6 @@ int outcome_purge(struct metadata *m, int64_t *n, struct err *e)
 		"sluice.outcomes"
 		"  WHERE expires < now() LIMIT 10000 FOR UPDATE SKIP LOCKED) RETURNING 1)"
 		" SELECT count(*) FROM gone";
-	int64_t more;
 
-	*n = 0;
-	do {
-		PGresult *r = metadata_run(m, sql, NULL, 0, e);
-
-		if (!r)
-			return -1;
-		more = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-		PQclear(r);
-		*n += more;
-	} while (more);
-	return 0;
+	return metadata_run_out(m, sql, NULL, 0, n, e);
 }

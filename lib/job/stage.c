@@ -30,12 +30,17 @@ static int check_id(const char *job, struct err *e)
 	return is_id(job) ? 0 : err_set(e, ERR_NOT_FOUND, "there is no such job");
 }
 
+static int find_dir(int parent, const char *name)
+{
+	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /* Made where it is missing, and surely there after a loss of power. */
 static int make_dir(const struct stage *st, int parent, const char *name)
 {
 	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
 		return -1;
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = find_dir(parent, name);
 
 	if (fd >= 0 && (stage_share(st, fd) < 0 || fsync(parent) < 0)) {
 		int cause = errno;
@@ -47,38 +52,50 @@ static int make_dir(const struct stage *st, int parent, const char *name)
 	return fd;
 }
 
-static int open_jobs(struct stage *st, const char *dir)
+/* ERR_NOT_FOUND: it is not there, and was not to be made. */
+static int open_jobs(struct stage *st, const char *dir, bool may_make, struct err *e)
 {
 	int root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat s;
 
 	if (root < 0)
-		return -1;
+		return stage_failed(e, dir);
 	if (fstat(root, &s) == 0) {
 		/* 0755 is no decision: it is what mkdir makes. */
 		st->is_shared = (s.st_mode & (S_IXGRP | S_IXOTH)) == S_IXGRP;
+		st->owner = s.st_uid;
 		st->group = s.st_gid;
-		st->jobs = make_dir(st, root, JOBS);
+		st->jobs = may_make ? make_dir(st, root, JOBS) : find_dir(root, JOBS);
 	}
-	int cause = errno;
-
+	if (st->jobs < 0 && !may_make && errno == ENOENT)
+		err_set(e, ERR_NOT_FOUND, "no job has made a file yet");
+	else if (st->jobs < 0)
+		stage_failed(e, dir);
 	close(root);
-	errno = cause;
 	return st->jobs < 0 ? -1 : 0;
 }
 
-struct stage *stage_open(const struct settings *s, struct err *e)
+static struct stage *open_stage(const struct settings *s, bool may_make, struct err *e)
 {
 	struct stage *st = mem_zero(1, sizeof *st);
 
 	st->jobs = -1;
 	st->max_bytes = (uint64_t)s->jobs_max_bytes;
 	st->budget = (uint64_t)s->jobs_budget;
-	if (open_jobs(st, s->stage_dir) == 0)
+	if (open_jobs(st, s->stage_dir, may_make, e) == 0)
 		return st;
-	stage_failed(e, s->stage_dir);
 	free(st);
 	return NULL;
+}
+
+struct stage *stage_open(const struct settings *s, struct err *e)
+{
+	return open_stage(s, true, e);
+}
+
+struct stage *stage_find(const struct settings *s, struct err *e)
+{
+	return open_stage(s, false, e);
 }
 
 void stage_close(struct stage *st)
@@ -209,17 +226,17 @@ struct stage_job *stage_job_open(struct stage *st, const char *job, uint64_t fen
 		stage_failed(e, "mkdir");
 		return NULL;
 	}
-	void *bytes = mmap(NULL, sizeof(_Atomic uint64_t), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct stage_shared *shared = mmap(
+		NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (bytes == MAP_FAILED) {
+	if (shared == MAP_FAILED) {
 		stage_failed(e, "mmap");
 		close(dir);
 		return NULL;
 	}
 	struct stage_job *j = mem_zero(1, sizeof *j);
 
-	*j = (struct stage_job){ st, dir, fence, bytes };
+	*j = (struct stage_job){ st, dir, fence, shared, NULL };
 	return j;
 }
 
@@ -227,14 +244,30 @@ void stage_job_close(struct stage_job *j)
 {
 	if (!j)
 		return;
-	munmap((void *)j->bytes, sizeof *j->bytes);
+	munmap(j->shared, sizeof *j->shared);
 	close(j->dir);
 	free(j);
+}
+
+void stage_job_until(struct stage_job *j, int64_t until_us)
+{
+	atomic_store(&j->shared->until_us, until_us);
+}
+
+void stage_job_count_in(struct stage_job *j, _Atomic uint64_t *own)
+{
+	j->own = own;
+}
+
+void stage_job_uncount(struct stage_job *j, uint64_t bytes)
+{
+	atomic_fetch_sub(&j->shared->bytes, bytes);
 }
 
 struct keeping {
 	const struct stage_name *names;
 	size_t n;
+	uint64_t fence;
 	struct stage_swept swept;
 	uint64_t kept; /* bytes */
 };
@@ -251,10 +284,20 @@ static bool is_kept(const struct keeping *k, const char *name)
 	return false;
 }
 
+/* "part-0001.7", "file-1.7", "UUID.7.tmp" */
+static bool is_later(const struct keeping *k, const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return dot && strtoull(dot + 1, NULL, 10) > k->fence;
+}
+
 static int keep_entry(void *arg, int dir, const char *name, const struct stat *st)
 {
 	struct keeping *k = arg;
 
+	if (is_later(k, name))
+		return 0;
 	if (!S_ISREG(st->st_mode) || !is_kept(k, name))
 		return stage_remove_tree(dir, name, &k->swept);
 	k->kept += (uint64_t)st->st_size;
@@ -263,11 +306,11 @@ static int keep_entry(void *arg, int dir, const char *name, const struct stat *s
 
 int stage_job_keep(struct stage_job *j, const struct stage_name *names, size_t n, struct err *e)
 {
-	struct keeping k = { .names = names, .n = n };
+	struct keeping k = { .names = names, .n = n, .fence = j->fence };
 
 	if (stage_each(j->dir, keep_entry, &k) < 0)
 		return stage_failed(e, "remove");
-	atomic_store(j->bytes, k.kept);
+	atomic_store(&j->shared->bytes, k.kept);
 	return 0;
 }
 

@@ -14,13 +14,14 @@
  *
  * Who may read: files and directories are 0600 and 0700 whatever the umask, but 0640 and 0710 of stage.dir's group
  * where that directory may be passed by its group and by nobody else (0710, 0750). So an administrator who gives it the
- * web server's group lets the web server send the files. The process must be a member of it.
+ * web server's group lets the web server send the files. The process must be a member of it. What root makes is given to the owner of stage.dir.
  *
  * Failures are ERR_DISK unless said otherwise.
  */
 #ifndef SLUICE_JOB_STAGE_H
 #define SLUICE_JOB_STAGE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -44,6 +45,9 @@ enum { STAGE_PATH = 128 };
 
 /* Makes stage.dir/jobs where it is missing. Takes from the settings what it needs. */
 struct stage *stage_open(const struct settings *s, struct err *e);
+
+/* The same for those who make nothing. ERR_NOT_FOUND: nobody has made stage.dir/jobs yet. */
+struct stage *stage_find(const struct settings *s, struct err *e);
 void stage_close(struct stage *st);
 
 /* The file's path below stage.dir: "jobs/ID/file-1.7". */
@@ -72,8 +76,18 @@ int stage_remove(struct stage *st, const char *job, struct err *e);
 struct stage_job *stage_job_open(struct stage *st, const char *job, uint64_t fence, struct err *e);
 void stage_job_close(struct stage_job *j);
 
-/* Remove everything but these files, which need not be there: what earlier attempts left. The bytes of the job are then
- * those of what stays. Due at the begin of an attempt and at its end. */
+/* The lease lasts until then (monotonic): nothing gets a final name after that (ERR_CONFLICT), here and in processes forked
+ * before or later. Not set: it lasts. */
+void stage_job_until(struct stage_job *j, int64_t until_us);
+
+/* A process that may be killed counts what it has written in *own too, in memory shared with whoever then takes it back
+ * from the bytes of the job. */
+void stage_job_count_in(struct stage_job *j, _Atomic uint64_t *own);
+void stage_job_uncount(struct stage_job *j, uint64_t bytes);
+
+/* Remove everything but these files, which need not be there: what earlier attempts left. What was made under a later lease
+ * is another's, and stays. The bytes of the job are then those of the files that were named. Due at the begin of an
+ * attempt and at its end. */
 int stage_job_keep(struct stage_job *j, const struct stage_name *names, size_t n, struct err *e);
 
 /* Remove what was made under this lease: due when it turns out to have passed. */

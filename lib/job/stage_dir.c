@@ -34,6 +34,8 @@ int stage_share(const struct stage *st, int fd)
 
 	if (st->is_shared)
 		mode = S_ISDIR(now.st_mode) ? 0710 : 0640;
+	if (geteuid() == 0 && now.st_uid != st->owner && fchown(fd, st->owner, (gid_t)-1) < 0)
+		return -1;
 	if (st->is_shared && now.st_gid != st->group && fchown(fd, (uid_t)-1, st->group) < 0)
 		return -1;
 	return (now.st_mode & 07777) == mode ? 0 : fchmod(fd, mode);

@@ -14,16 +14,23 @@
 struct stage {
 	int jobs;           /* the directory stage.dir/jobs */
 	bool is_shared;     /* with stage.dir's group */
-	gid_t group;        /* stage.dir's */
+	uid_t owner;        /* stage.dir's */
+	gid_t group;        /* the same */
 	uint64_t max_bytes; /* of a job */
 	uint64_t budget;    /* bytes of all; 0: any */
+};
+
+struct stage_shared {             /* with forked processes */
+	_Atomic uint64_t bytes;   /* written so far */
+	_Atomic int64_t until_us; /* monotonic, the end of the lease; 0: not said */
 };
 
 struct stage_job {
 	struct stage *stage;
 	int dir;
 	uint64_t fence;
-	_Atomic uint64_t *bytes; /* written so far, shared with forked processes */
+	struct stage_shared *shared;
+	_Atomic uint64_t *own; /* of the bytes, this process's; NULL: not told apart */
 };
 
 enum { STAGE_NAME = 64 };

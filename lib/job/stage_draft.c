@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/disk.h"
 
 enum {
@@ -14,13 +15,20 @@ enum {
 		64 << 20 /* bytes between two counts of what all jobs have: reads every directory */
 };
 
-/* A lock says for as long as we live that the file is not litter. */
-static int open_named(struct stage_draft *d)
+/* Of this lease, so that who cleans up under another knows whose it is. */
+static void make_temp(struct stage_draft *d)
 {
 	char id[UUID_TEXT];
 
 	random_uuid7(id);
-	snprintf(d->temp, sizeof d->temp, "%s" STAGE_TEMP, id);
+	snprintf(d->temp, sizeof d->temp, "%s.%llu" STAGE_TEMP, id,
+		(unsigned long long)d->job->fence);
+}
+
+/* A lock says for as long as we live that the file is not litter. */
+static int open_named(struct stage_draft *d)
+{
+	make_temp(d);
 	d->fd = openat(
 		d->job->dir, d->temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return d->fd < 0 ? -1 : flock(d->fd, LOCK_EX | LOCK_NB);
@@ -97,8 +105,9 @@ int stage_draft_room(struct stage_draft *d, size_t len, struct err *e)
 		return err_cause(e, "the disk of stage.dir is nearly full");
 	}
 	/* A hint; whether it failed the fsync tells. */
-	sync_file_range(
-		d->fd, (off_t)d->settled, (off_t)(before - d->settled), SYNC_FILE_RANGE_WRITE);
+	if (!d->is_passing)
+		sync_file_range(d->fd, (off_t)d->settled, (off_t)(before - d->settled),
+			SYNC_FILE_RANGE_WRITE);
 	d->settled = before;
 	return before / COUNT_EVERY == d->bytes / COUNT_EVERY ? 0 : check_budget(d, e);
 }
@@ -106,10 +115,7 @@ int stage_draft_room(struct stage_draft *d, size_t len, struct err *e)
 /* A name that is taken is replaced in one step: the draft needs one of its own for that. */
 static int link_temp(struct stage_draft *d, const char *from)
 {
-	char id[UUID_TEXT];
-
-	random_uuid7(id);
-	snprintf(d->temp, sizeof d->temp, "%s" STAGE_TEMP, id);
+	make_temp(d);
 	if (linkat(AT_FDCWD, from, d->job->dir, d->temp, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
 	d->temp[0] = '\0';
@@ -133,18 +139,30 @@ static int give_name(struct stage_draft *d, const char *name)
 	return 0;
 }
 
+/* Another may have the job, and nobody would miss what comes too late. */
+static int check_lease(const struct stage_draft *d, struct err *e)
+{
+	int64_t until_us = atomic_load(&d->job->shared->until_us);
+
+	if (until_us == 0 || clock_monotonic_us() < until_us)
+		return 0;
+	return err_set(e, ERR_CONFLICT, "the lease of the job has passed");
+}
+
 int stage_draft_name(struct stage_draft *d, const struct stage_name *name, struct err *e)
 {
 	char file[STAGE_NAME];
 
 	if (check_budget(d, e) < 0)
 		return -1;
-	if (fsync(d->fd) < 0)
+	if (!d->is_passing && fsync(d->fd) < 0)
 		return stage_failed(e, "fsync");
+	if (check_lease(d, e) < 0)
+		return -1;
 	stage_file_name(name, file);
 	if (give_name(d, file) < 0)
 		return gone_or_failed(d, e, "link");
-	return fsync(d->job->dir) < 0 ? stage_failed(e, "fsync") : 0;
+	return !d->is_passing && fsync(d->job->dir) < 0 ? stage_failed(e, "fsync") : 0;
 }
 
 void stage_draft_close(struct stage_draft *d)

@@ -12,6 +12,7 @@ struct stage_draft {
 	char temp[STAGE_NAME]; /* its name as yet; "": none */
 	uint64_t bytes;        /* written so far */
 	uint64_t settled;      /* how many of them when the disk was last looked at */
+	bool is_passing;       /* never brought to disk: it is copied into another soon */
 };
 
 int stage_draft_open(struct stage_draft *d, struct stage_job *j, struct err *e);
@@ -20,7 +21,7 @@ int stage_draft_open(struct stage_draft *d, struct stage_job *j, struct err *e);
  * kernel to begin to write, so that the fsync at the end does not wait for all. */
 int stage_draft_room(struct stage_draft *d, size_t len, struct err *e);
 
-/* Bring it to disk and give it its name; replaces what has that name. */
+/* Bring it to disk, unless it is passing, and give it its name; replaces what has that name. */
 int stage_draft_name(struct stage_draft *d, const struct stage_name *name, struct err *e);
 
 /* Gone, unless it was named; harmless the second time. */

@@ -17,7 +17,11 @@ static int count(struct stage_file *f, size_t len, struct err *e)
 	struct stage_job *j = f->draft.job;
 
 	f->counted += len;
-	if (atomic_fetch_add(j->bytes, len) + len <= j->stage->max_bytes)
+	uint64_t all = atomic_fetch_add(&j->shared->bytes, len) + len;
+
+	if (j->own)
+		atomic_fetch_add(j->own, len);
+	if (all <= j->stage->max_bytes)
 		return 0;
 	err_set(e, ERR_TOO_LARGE, "the export is larger than an export may be");
 	return err_cause(e, "jobs.max_bytes is %llu", (unsigned long long)j->stage->max_bytes);
@@ -55,7 +59,9 @@ static void give_up(struct sink *s)
 	struct stage_file *f = (struct stage_file *)s;
 
 	stage_draft_close(&f->draft);
-	atomic_fetch_sub(f->draft.job->bytes, f->counted);
+	stage_job_uncount(f->draft.job, f->counted);
+	if (f->draft.job->own)
+		atomic_fetch_sub(f->draft.job->own, f->counted);
 }
 
 static void free_sink(struct sink *s)
@@ -64,7 +70,8 @@ static void free_sink(struct sink *s)
 	free(s);
 }
 
-struct sink *stage_file_new(struct stage_job *j, enum stage_kind kind, unsigned n, struct err *e)
+struct sink *stage_file_new(
+	struct stage_job *j, enum stage_kind kind, unsigned n, bool is_passing, struct err *e)
 {
 	static const struct sink_ops ops = { put, flush, finish, give_up, free_sink };
 	struct stage_file *f = mem_zero(1, sizeof *f);
@@ -75,5 +82,6 @@ struct sink *stage_file_new(struct stage_job *j, enum stage_kind kind, unsigned 
 		free(f);
 		return NULL;
 	}
+	f->draft.is_passing = is_passing;
 	return digest_sink_new(&f->base);
 }

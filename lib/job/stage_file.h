@@ -9,6 +9,7 @@
  *	ERR_TOO_LARGE   the job's files would be larger than jobs.max_bytes; another attempt would not help
  *	ERR_DISK        the disk is nearly full, jobs.budget is used up, a write failed
  *	ERR_NOT_FOUND   the job's directory was removed meanwhile
+ *	ERR_CONFLICT    the lease has passed
  */
 #ifndef SLUICE_JOB_STAGE_FILE_H
 #define SLUICE_JOB_STAGE_FILE_H
@@ -17,8 +18,10 @@
 #include "lib/sink/digest.h"
 
 /* A digest sink (digest.h) that writes the n-th part or file of the lease's: after finish it is there whole, and replaces one of
- * that name. The job must outlive it. NULL: the failure is in *e. */
-struct sink *stage_file_new(struct stage_job *j, enum stage_kind kind, unsigned n, struct err *e);
+ * that name. A passing one is copied into another soon, and is not brought to disk. The job must outlive it. NULL: the failure
+ * is in *e. */
+struct sink *stage_file_new(
+	struct stage_job *j, enum stage_kind kind, unsigned n, bool is_passing, struct err *e);
 
 struct stage_part {
 	struct stage_name name;
@@ -37,10 +40,19 @@ struct stage_pulse {
 	void *arg;
 };
 
-/* One or more parts, in this order, become the n-th file of the lease, copied by the kernel. The parts are removed once the file is
- * surely there; after a failure they are all there. A single part only changes its name.
- * The job's bytes stay what they were. pulse may be NULL. */
-int stage_join(struct stage_job *j, const struct stage_part *parts, size_t parts_n, unsigned n,
-	const struct stage_pulse *pulse, struct stage_joined *out, struct err *e);
+/* The n-th file of the lease, put together of parts_n parts (1 or more) in the order in which they are added: they may be added
+ * while later ones are still being made. The first part itself grows into the file; the others are copied behind it by the
+ * kernel, and removed once they are. The job's bytes stay what they were. */
+struct stage_joining *stage_join_begin(struct stage_job *j, size_t parts_n);
+
+/* pulse may be NULL. After a failure nothing more can be added, and some parts are gone. */
+int stage_join_add(struct stage_joining *g, const struct stage_part *part,
+	const struct stage_pulse *pulse, struct err *e);
+
+/* All have been added: bring it to disk, and give it its name. */
+int stage_join_end(struct stage_joining *g, unsigned n, struct stage_joined *out, struct err *e);
+
+/* Unless it has its name, it is removed. NULL is let be. */
+void stage_join_free(struct stage_joining *g);
 
 #endif

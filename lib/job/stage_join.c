@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -15,9 +16,11 @@ enum {
 	CHUNK = 256 * 1024 /* of reading */
 };
 
-struct joining {
-	struct stage_draft draft;
-	EVP_MD_CTX *digest;
+struct stage_joining {
+	struct stage_draft draft; /* the first part, as it grows */
+	size_t parts_n, added;
+	char sha256[DIGEST_HEX]; /* of the first part */
+	EVP_MD_CTX *digest;      /* of all that is in it; of a single part nothing */
 	char *chunk;
 	size_t way; /* of copying, the best that works here */
 };
@@ -51,7 +54,7 @@ static bool is_for_another_way(ssize_t n)
 	       errno == EINVAL || errno == EPERM;
 }
 
-static int copy(struct joining *g, int from, size_t len, struct err *e)
+static int copy(struct stage_joining *g, int from, size_t len, struct err *e)
 {
 	while (len > 0) {
 		ssize_t n = ways[g->way](from, g->draft.fd, len, g->chunk);
@@ -68,7 +71,7 @@ static int copy(struct joining *g, int from, size_t len, struct err *e)
 	return 0;
 }
 
-static int digest(struct joining *g, uint64_t at, size_t len, struct err *e)
+static int digest(struct stage_joining *g, uint64_t at, size_t len, struct err *e)
 {
 	while (len > 0) {
 		ssize_t n = pread(g->draft.fd, g->chunk, len < CHUNK ? len : CHUNK, (off_t)at);
@@ -90,13 +93,14 @@ static int digest(struct joining *g, uint64_t at, size_t len, struct err *e)
 /* ---- parts */
 
 /* Opened; as long as it was when it was recorded. */
-static int open_part(const struct stage_job *j, const struct stage_part *part, struct err *e)
+static int open_part(
+	const struct stage_job *j, const struct stage_part *part, int access, struct err *e)
 {
 	char name[STAGE_NAME];
 	struct stat st;
 
 	stage_file_name(&part->name, name);
-	int fd = openat(j->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = openat(j->dir, name, access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0) {
 		stage_failed(e, name);
@@ -109,120 +113,124 @@ static int open_part(const struct stage_job *j, const struct stage_part *part, s
 	return err_cause(e, "%s has not %llu bytes", name, (unsigned long long)part->bytes);
 }
 
-static int append(
-	struct joining *g, int from, uint64_t bytes, const struct stage_pulse *pulse, struct err *e)
+/* What is in the file already, or what was copied behind it. */
+static int take(struct stage_joining *g, int from, uint64_t bytes, const struct stage_pulse *pulse,
+	struct err *e)
 {
+	uint64_t at = from < 0 ? 0 : g->draft.bytes;
+
 	while (bytes > 0) {
 		size_t len = bytes < PIECE ? (size_t)bytes : PIECE;
-		uint64_t at = g->draft.bytes;
 
-		if (stage_draft_room(&g->draft, len, e) < 0 || copy(g, from, len, e) < 0 ||
-			digest(g, at, len, e) < 0)
+		if (from >= 0 &&
+			(stage_draft_room(&g->draft, len, e) < 0 || copy(g, from, len, e) < 0))
 			return -1;
-		if (pulse && pulse->beat(pulse->arg, e))
+		if (digest(g, at, len, e) < 0 || (pulse && pulse->beat(pulse->arg, e)))
 			return -1;
+		at += len;
 		bytes -= len;
 	}
 	return 0;
 }
 
-static int append_all(struct joining *g, const struct stage_part *parts, size_t n,
+/* Its file becomes the draft. */
+static int add_first(struct stage_joining *g, const struct stage_part *part,
 	const struct stage_pulse *pulse, struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		int fd = open_part(g->draft.job, &parts[i], e);
-		int failed = fd < 0 ? -1 : append(g, fd, parts[i].bytes, pulse, e);
-
-		if (fd >= 0)
-			close(fd);
-		if (failed)
-			return -1;
-	}
-	return 0;
-}
-
-static int take_digest(struct joining *g, struct stage_joined *out, struct err *e)
-{
-	unsigned char value[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-
-	if (!EVP_DigestFinal_ex(g->digest, value, &len))
-		return err_set(e, ERR_INTERNAL, "the digest could not be computed");
-	for (unsigned i = 0; i < len; i++)
-		snprintf(out->sha256 + (size_t)2 * i, 3, "%02x", value[i]);
-	out->bytes = g->draft.bytes;
-	return 0;
-}
-
-static int join(struct joining *g, const struct stage_part *parts, size_t n,
-	const struct stage_name *name, const struct stage_pulse *pulse, struct stage_joined *out,
-	struct err *e)
-{
-	if (!g->digest || !EVP_DigestInit_ex(g->digest, EVP_sha256(), NULL))
-		return err_set(e, ERR_INTERNAL, "the digest could not be computed");
-	if (append_all(g, parts, n, pulse, e) < 0 || take_digest(g, out, e) < 0)
+	g->draft.fd = open_part(g->draft.job, part, O_RDWR, e);
+	if (g->draft.fd < 0)
 		return -1;
-	return stage_draft_name(&g->draft, name, e);
+	if (lseek(g->draft.fd, 0, SEEK_END) < 0)
+		return stage_failed(e, "lseek");
+	stage_file_name(&part->name, g->draft.temp);
+	g->draft.bytes = g->draft.settled = part->bytes;
+	snprintf(g->sha256, sizeof g->sha256, "%s", part->sha256);
+	return g->parts_n == 1 ? 0 : take(g, -1, part->bytes, pulse, e);
 }
 
-/* One part is the file already. It keeps its other name for now, as parts do. */
-static int link_part(const struct stage_job *j, const struct stage_part *part,
-	const struct stage_name *name, struct stage_joined *out, struct err *e)
-{
-	char from[STAGE_NAME], to[STAGE_NAME];
-	int fd = open_part(j, part, e);
-
-	if (fd < 0)
-		return -1;
-	close(fd);
-	stage_file_name(&part->name, from);
-	stage_file_name(name, to);
-	if (linkat(j->dir, from, j->dir, to, 0) < 0 &&
-		(errno != EEXIST || renameat(j->dir, from, j->dir, to) < 0))
-		return stage_failed(e, "link");
-	out->bytes = part->bytes;
-	snprintf(out->sha256, sizeof out->sha256, "%s", part->sha256);
-	return fsync(j->dir) < 0 ? stage_failed(e, "fsync") : 0;
-}
-
-/* They are in the file now: one that cannot be removed is litter, and no failure. */
-static void remove_parts(const struct stage_job *j, const struct stage_part *parts, size_t n)
+/* It is in the file now: one that cannot be removed is litter, and no failure. */
+static void remove_part(const struct stage_job *j, const struct stage_part *part)
 {
 	struct stage_swept swept = { 0 };
 	char name[STAGE_NAME];
 
-	for (size_t i = 0; i < n; i++) {
-		stage_file_name(&parts[i].name, name);
-		stage_remove_file(j->dir, name, parts[i].bytes, &swept);
-	}
+	stage_file_name(&part->name, name);
+	stage_remove_file(j->dir, name, part->bytes, &swept);
 }
 
-static int copy_parts(struct stage_job *j, const struct stage_part *parts, size_t parts_n,
-	const struct stage_name *name, const struct stage_pulse *pulse, struct stage_joined *out,
-	struct err *e)
+static int add_next(struct stage_joining *g, const struct stage_part *part,
+	const struct stage_pulse *pulse, struct err *e)
 {
-	struct joining g = { 0 };
+	int fd = open_part(g->draft.job, part, O_RDONLY, e);
 
-	if (stage_draft_open(&g.draft, j, e) < 0)
+	if (fd < 0)
 		return -1;
-	g.digest = EVP_MD_CTX_new();
-	g.chunk = mem_alloc(CHUNK, 1);
-	int failed = join(&g, parts, parts_n, name, pulse, out, e);
+	int status = take(g, fd, part->bytes, pulse, e);
 
-	stage_draft_close(&g.draft);
-	EVP_MD_CTX_free(g.digest);
-	free(g.chunk);
-	return failed;
+	close(fd);
+	if (status == 0)
+		remove_part(g->draft.job, part);
+	return status;
 }
 
-int stage_join(struct stage_job *j, const struct stage_part *parts, size_t parts_n, unsigned n,
-	const struct stage_pulse *pulse, struct stage_joined *out, struct err *e)
+struct stage_joining *stage_join_begin(struct stage_job *j, size_t parts_n)
 {
-	struct stage_name name = { STAGE_FILE, n, j->fence };
-	int failed = parts_n == 1 ? link_part(j, parts, &name, out, e)
-				  : copy_parts(j, parts, parts_n, &name, pulse, out, e);
+	struct stage_joining *g = mem_zero(1, sizeof *g);
 
-	if (!failed)
-		remove_parts(j, parts, parts_n);
-	return failed;
+	g->draft = (struct stage_draft){ .job = j, .fd = -1 };
+	g->parts_n = parts_n;
+	if (parts_n == 1)
+		return g;
+	g->chunk = mem_alloc(CHUNK, 1);
+	g->digest = EVP_MD_CTX_new();
+	return g;
+}
+
+int stage_join_add(struct stage_joining *g, const struct stage_part *part,
+	const struct stage_pulse *pulse, struct err *e)
+{
+	assert(g->added < g->parts_n);
+	if (g->added == 0 && g->parts_n > 1 &&
+		(!g->digest || !EVP_DigestInit_ex(g->digest, EVP_sha256(), NULL)))
+		return err_set(e, ERR_INTERNAL, "the digest could not be computed");
+	if ((g->added == 0 ? add_first(g, part, pulse, e) : add_next(g, part, pulse, e)) < 0)
+		return -1;
+	g->added++;
+	return 0;
+}
+
+static int take_digest(struct stage_joining *g, struct err *e)
+{
+	unsigned char value[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (g->parts_n == 1)
+		return 0;
+	if (!EVP_DigestFinal_ex(g->digest, value, &len))
+		return err_set(e, ERR_INTERNAL, "the digest could not be computed");
+	for (unsigned i = 0; i < len; i++)
+		snprintf(g->sha256 + (size_t)2 * i, 3, "%02x", value[i]);
+	return 0;
+}
+
+int stage_join_end(struct stage_joining *g, unsigned n, struct stage_joined *out, struct err *e)
+{
+	struct stage_name name = { STAGE_FILE, n, g->draft.job->fence };
+
+	assert(g->added == g->parts_n);
+	if (take_digest(g, e) < 0 || stage_draft_name(&g->draft, &name, e) < 0)
+		return -1;
+	out->bytes = g->draft.bytes;
+	snprintf(out->sha256, sizeof out->sha256, "%s", g->sha256);
+	return 0;
+}
+
+void stage_join_free(struct stage_joining *g)
+{
+	if (!g)
+		return;
+	stage_draft_close(&g->draft);
+	EVP_MD_CTX_free(g->digest);
+	free(g->chunk);
+	free(g);
 }

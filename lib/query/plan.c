@@ -9,6 +9,9 @@ enum { BLOCK = 8192, DEPTH_MAX = 256 };
 /* cpu_tuple_cost, as it is unless somebody changed it. */
 #define ROW_COST 0.01
 
+/* More than there can be; what is more than that, and the planner goes to 1e100, is no int64_t. */
+#define ROWS_MAX 9e18
+
 struct walk {
 	struct arena *arena;
 	const struct scope *scope;
@@ -254,6 +257,8 @@ int plan_read(struct arena *a, const struct scope *s, const char *json, size_t l
 	if (top) {
 		plan->cost = number(top, "Total Cost");
 		plan->rows = number(top, "Plan Rows");
+		if (plan->rows > ROWS_MAX)
+			plan->rows = ROWS_MAX;
 		plan->width = number(top, "Plan Width");
 		walk(&(struct walk){ a, s, plan }, top, 1);
 	}

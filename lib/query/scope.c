@@ -341,6 +341,9 @@ static void put_table(struct scope *s, struct sql *sql, struct scope_table *t, s
 	buf_printf(b, " FROM %s", c->quoted);
 	if (c->tenant)
 		buf_printf(b, " WHERE %s", tenant_predicate(s, sql, c));
+	if (!t->parent && s->increment)
+		buf_printf(b, " %s %s", c->tenant ? "AND" : "WHERE",
+			increment_condition(s->arena, s->increment));
 	buf_printf(b, ") AS t%zu", t->number);
 }
 

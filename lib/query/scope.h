@@ -20,6 +20,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/settings.h"
 #include "lib/query/catalog.h"
+#include "lib/query/increment.h"
 #include "lib/query/query.h"
 #include "lib/query/sql.h"
 
@@ -49,6 +50,7 @@ struct scope {
 	const uint8_t *mask_key; /* SECRET_KEY_BYTES; what hash masks are keyed with */
 	/* Whose joins go by what they see, to what is there for them; NULL: every join is. */
 	const struct principal *principal;
+	const struct increment *increment; /* of the table that the query is from; NULL: all rows */
 };
 
 /* Of one table, without joins so far. */

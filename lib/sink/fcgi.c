@@ -207,9 +207,14 @@ size_t fcgi_sink_offer(struct sink *s, const void *data, size_t len, int64_t end
 	return taken;
 }
 
+/* Of a put that fails, what had left counts. */
 static void put(struct sink *s, const void *data, size_t len)
 {
-	send_data((struct fcgi_sink *)s, data, len, NEVER);
+	struct fcgi_sink *f = (struct fcgi_sink *)s;
+	size_t taken = send_data(f, data, len, NEVER), held = f->rest.len - f->rest_at;
+
+	if (s->err.code != ERR_NONE && taken > held)
+		s->bytes += taken - held;
 }
 
 static void flush(struct sink *s)

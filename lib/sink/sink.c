@@ -8,7 +8,8 @@ void sink_put(struct sink *s, const void *data, size_t len)
 	if (s->err.code != ERR_NONE || len == 0)
 		return;
 	s->ops->put(s, data, len);
-	s->bytes += len;
+	if (s->err.code == ERR_NONE)
+		s->bytes += len;
 }
 
 void sink_flush(struct sink *s)

@@ -408,40 +408,52 @@ int pgwire_rows(struct pgwire *w, const struct pgcolumn *columns, struct batch *
 
 int pgwire_error(struct err *e, const char *sqlstate, const char *message)
 {
-	/* Class or code -> what it means to the caller (Appendix A, "PostgreSQL Error Codes"); the first match holds. */
+	/* Class or code -> what it means to the caller (Appendix A, "PostgreSQL Error Codes"); the first match holds. PASSING: the
+	 * server's trouble of the moment; of the others of ERR_DATABASE the next try would be told the same. */
+	enum { FINAL, PASSING };
 	static const struct {
 		const char *prefix;
 		enum err_code code;
 		const char *text;
+		int how;
 	} meanings[] = {
 		{ "57014", ERR_TIMEOUT,
-			"the database ended the query: it took too long, or was canceled" },
-		{ "57P", ERR_DATABASE, "the database ended the connection" },
+			"the database ended the query: it took too long, or was canceled", FINAL },
+		{ "57", ERR_DATABASE, "the database ended the connection", PASSING },
 		{ "40001", ERR_DATABASE,
 			"the database ended the query: it conflicts with recovery on this replica, "
-			"or with another transaction" },
-		{ "42501", ERR_DATABASE, "the database does not let Sluice read this" },
-		{ "42P01", ERR_DATABASE, "the database has no such table (any more)" },
-		{ "42703", ERR_DATABASE, "the database has no such column (any more)" },
+			"or with another transaction",
+			PASSING },
+		{ "40", ERR_DATABASE, "the database ended the transaction", PASSING },
+		{ "25P", ERR_DATABASE, "the database ended the transaction", PASSING },
+		{ "55", ERR_DATABASE, "the database has locked what the query needs", PASSING },
+		{ "42501", ERR_DATABASE, "the database does not let Sluice read this", FINAL },
+		{ "42P01", ERR_DATABASE, "the database has no such table (any more)", FINAL },
+		{ "42703", ERR_DATABASE, "the database has no such column (any more)", FINAL },
 		{ "42803", ERR_UNPROCESSABLE,
-			"a column stands neither in groupBy nor in an aggregate" },
-		{ "42883", ERR_UNPROCESSABLE, "the database has no such operation on these types" },
-		{ "42846", ERR_UNPROCESSABLE, "the database has no such cast" },
-		{ "42804", ERR_UNPROCESSABLE, "the database cannot match these types" },
-		{ "42P22", ERR_UNPROCESSABLE, "the database cannot tell which collation to use" },
-		{ "0A000", ERR_UNPROCESSABLE, "the database cannot do this with these types" },
-		{ "54", ERR_UNPROCESSABLE, "the query is larger than the database can do" },
-		{ "53300", ERR_UNAVAILABLE, "the database has no connection to spare" },
-		{ "53", ERR_DATABASE, "the database ran out of resources" },
-		{ "22", ERR_UNPROCESSABLE, "the database could not compute a value" },
-		{ "08", ERR_UNAVAILABLE, "the database cannot be reached" },
-		{ "", ERR_DATABASE, "the database refused the query" },
+			"a column stands neither in groupBy nor in an aggregate", FINAL },
+		{ "42883", ERR_UNPROCESSABLE, "the database has no such operation on these types",
+			FINAL },
+		{ "42846", ERR_UNPROCESSABLE, "the database has no such cast", FINAL },
+		{ "42804", ERR_UNPROCESSABLE, "the database cannot match these types", FINAL },
+		{ "42P22", ERR_UNPROCESSABLE, "the database cannot tell which collation to use",
+			FINAL },
+		{ "0A000", ERR_UNPROCESSABLE, "the database cannot do this with these types",
+			FINAL },
+		{ "54", ERR_UNPROCESSABLE, "the query is larger than the database can do", FINAL },
+		{ "53300", ERR_UNAVAILABLE, "the database has no connection to spare", PASSING },
+		{ "53", ERR_DATABASE, "the database ran out of resources", PASSING },
+		{ "58", ERR_DATABASE, "the database's machine failed it", PASSING },
+		{ "22", ERR_UNPROCESSABLE, "the database could not compute a value", FINAL },
+		{ "08", ERR_UNAVAILABLE, "the database cannot be reached", PASSING },
+		{ "", ERR_DATABASE, "the database refused the query", FINAL },
 	};
 	size_t i = 0;
 
 	while (strncmp(sqlstate, meanings[i].prefix, strlen(meanings[i].prefix)))
 		i++;
 	err_set(e, meanings[i].code, "%s", meanings[i].text);
+	e->is_final = meanings[i].how == FINAL;
 	/* Data exceptions, and what functions raise, quote row values, which the log must not hold. */
 	if (!strncmp(sqlstate, "22", 2) || !strncmp(sqlstate, "P0", 2))
 		return err_cause(e, "SQLSTATE %s", sqlstate);

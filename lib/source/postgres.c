@@ -165,6 +165,13 @@ static int begin_transaction(struct postgres *pg, const char *tag, struct err *e
 	int r = postgres_command(pg, buf_str(&sql), e);
 
 	buf_free(&sql);
+	/* Of all these only the snapshot is a value that can be wrong: whoever shared it has ended. */
+	if (r < 0 && pg->base.snapshot && e->is_final) {
+		struct err found = *e;
+
+		err_set(e, ERR_DATABASE, "the snapshot that was to be read is no longer there");
+		err_cause(e, "%s", found.cause);
+	}
 	return r;
 }
 
@@ -257,6 +264,12 @@ static int share(struct source *s, struct arena *a, const char **snapshot, struc
 	PGresult *r;
 
 	*snapshot = NULL;
+	/* It does nothing while the others read: no reason to end it. */
+	if (postgres_command(pg,
+		    "SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN"
+		    " ('idle_in_transaction_session_timeout', 'transaction_timeout')",
+		    e) < 0)
+		return failed(pg, e);
 	if (!PQsendQuery(pg->conn, "SELECT pg_export_snapshot()"))
 		return postgres_error(pg, NULL, e);
 	while (postgres_result(pg, &r, e) == 0 && r) {

@@ -39,10 +39,11 @@ PGconn *postgres_connect(const struct settings_database *db, int hangup_fd, stru
 {
 	/* What stands before conninfo ("dbname", expanded) can be changed by it, what stands behind cannot. */
 	/* A server that has gone without a word must not hold a worker, not even to be told to cancel:
-	 * PQcancel blocks, and knows no other limit. */
+	 * PQcancel blocks, and knows no other limit. Nor must one that is waited for, with nothing sent that it would have to
+	 * confirm: the system would ask for it after two hours. */
 	static const char *const keys[] = { "fallback_application_name", "tcp_user_timeout",
-		"dbname", "client_encoding", NULL };
-	const char *const values[] = { "sluice", "20000", db->conninfo, "UTF8", NULL };
+		"keepalives_idle", "keepalives_interval", "dbname", "client_encoding", NULL };
+	const char *const values[] = { "sluice", "20000", "30", "10", db->conninfo, "UTF8", NULL };
 	int64_t end_us = clock_monotonic_us() + db->connect_timeout_us;
 	PGconn *conn = PQconnectStartParams(keys, values, 1);
 

@@ -178,6 +178,7 @@ static bool put_hand_over(struct sending *s)
 	} else {
 		return false;
 	}
+	response_header(s->rs, "Sluice-Delivery", "%s", rq->id);
 	return true;
 }
 
@@ -186,7 +187,10 @@ static int hand_over(struct sending *s, int status)
 {
 	response_empty(s->rs, 200);
 	s->rs->status = status;
+	if (s->rs->state != RESPONSE_DONE)
+		return 0; /* the web server was gone */
 	s->rs->bytes = s->range.len;
+	s->rs->handed_over = true;
 	return 0;
 }
 

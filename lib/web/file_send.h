@@ -5,7 +5,8 @@
  * The bytes are sent by the web server where it has said that it does so (FastCGI parameter SLUICE_SENDFILE: "x-accel" for
  * X-Accel-Redirect below FILE_SEND_LOCATION, "x-sendfile" for X-Sendfile), else by this process. What the answer is, is
  * decided here alone: a request of which a web server could think otherwise (unusual ranges, If-Match, dates in If-Range) is
- * not handed over to it. Entity tag and date are ours on every way.
+ * not handed over to it. Entity tag and date are ours on every way. What really left it writes down by itself, under the
+ * request's id, which it is told as Sluice-Delivery (lib/job/deliveries.h).
  *
  * A file that a coding makes smaller is coded on the way for a client that asks for that (Accept-Encoding), but never a part of
  * it, and not where a transfer without a length could not be seen to break off. That answer has a weak entity tag of its own.

@@ -1,11 +1,14 @@
 /*
- * Files of exports that were run as jobs.
+ * Files of exports that were run as jobs; and the download of one that has none, but is run by the request for it.
  */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/web/direct_send.h"
+#include "lib/web/export_named.h"
 #include "lib/web/job_file.h"
+#include "lib/web/job_rights.h"
 #include "lib/web/route.h"
 
 /* Seconds until a client that came too early should ask again. */
@@ -23,17 +26,14 @@ static int file_number(const char *text)
 
 static int find(struct app *app, struct request *rq, int n, struct job_download *out, struct err *e)
 {
-	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0)
-		return -1;
-	if (!app->metadata)
-		return err_set(e, ERR_NOT_FOUND,
-			"exports are not kept: no metadata database is configured");
-	if (!uuid_valid(rq->captures[0]))
-		return err_set(e, ERR_NOT_FOUND, "that is not the id of an export");
 	rq->audit.definition = arena_printf(&rq->arena, "{\"export\":\"%s\",\"file\":%d}",
 		rq->captures[0], n == JOB_DOWNLOAD_ONLY ? 1 : n);
-	return job_download_read(
-		app->metadata, &rq->arena, rq->captures[0], rq->principal.subject, n, out, e);
+	const struct principal caller = rq->principal;
+	int status = job_download_read(
+		app->metadata, &rq->arena, rq->captures[0], caller.subject, n, out, e);
+
+	job_file_audit(rq, out);
+	return status < 0 ? -1 : job_rights_check(app, &rq->arena, out, &caller, e);
 }
 
 static int send(struct app *app, struct response *rs, const struct job_download *f, struct err *e)
@@ -65,10 +65,23 @@ int handle_file(struct app *app, struct request *rq, struct response *rs, struct
 
 	if (n == 0)
 		return err_set(e, ERR_NOT_FOUND, "files have numbers, from 1");
+	if (export_named(app, rq, e) < 0)
+		return -1;
 	return answer(app, rq, rs, n, ERR_CONFLICT, e);
 }
 
 int handle_download(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
-	return answer(app, rq, rs, JOB_DOWNLOAD_ONLY, ERR_EARLY, e);
+	struct job_direct direct;
+
+	if (export_named(app, rq, e) < 0)
+		return -1;
+	rq->audit.definition = arena_printf(&rq->arena, "{\"export\":\"%s\"}", rq->captures[0]);
+	int is_direct = job_direct_read(
+		app->metadata, &rq->arena, rq->captures[0], rq->principal.subject, &direct, e);
+
+	if (is_direct < 0)
+		return -1;
+	return is_direct ? direct_send(app, rs, &direct, e)
+			 : answer(app, rq, rs, JOB_DOWNLOAD_ONLY, ERR_EARLY, e);
 }

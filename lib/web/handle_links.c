@@ -10,7 +10,9 @@
 #include "lib/base/unit.h"
 #include "lib/job/job_store.h"
 #include "lib/job/link_store.h"
+#include "lib/web/export_named.h"
 #include "lib/web/job_file.h"
+#include "lib/web/job_rights.h"
 #include "lib/web/query_ask.h"
 #include "lib/web/route.h"
 
@@ -20,28 +22,16 @@ enum { SECOND_US = 1000000, KEEP_S = 24 * 60 * 60, FILE_MAX = 1000000 };
 
 /* ---- whose links */
 
-static int check_request(const struct app *app, const struct request *rq, struct err *e)
-{
-	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0)
-		return -1;
-	if (!app->metadata)
-		return err_set(e, ERR_NOT_FOUND,
-			"exports are not kept: no metadata database is configured");
-	if (!uuid_valid(rq->captures[0]))
-		return err_set(e, ERR_NOT_FOUND, "that is not the id of an export");
-	return 0;
-}
-
 /* An admin may see and end anybody's links, but, as with downloads, gives out none of what is not theirs. */
 static int check_owner(const struct app *app, const struct request *rq, struct err *e)
 {
-	const char *owner = rq->principal.roles & ROLE_ADMIN ? NULL : rq->principal.subject;
 	struct buf ignored = { 0 };
 	enum job_state state;
 
-	if (check_request(app, rq, e) < 0)
+	if (export_named(app, rq, e) < 0)
 		return -1;
-	int status = job_read(app->metadata, rq->captures[0], owner, &ignored, &state, e);
+	int status =
+		job_read(app->metadata, rq->captures[0], request_owner(rq), &ignored, &state, e);
 
 	buf_free(&ignored);
 	return status;
@@ -186,13 +176,19 @@ int handle_link_create(struct app *app, struct request *rq, struct response *rs,
 	struct link_token t;
 	struct link_ask ask;
 
-	if (check_request(app, rq, e) < 0)
+	if (export_named(app, rq, e) < 0)
 		return -1;
 	if (read_ask(app, rq, &ask, &pointer, e) < 0) {
 		query_ask_where(rs, pointer, e);
 		return -1;
 	}
-	if (job_download_read(app->metadata, &rq->arena, job, subject, (int)ask.file, &f, e) < 0) {
+	int found =
+		job_download_read(app->metadata, &rq->arena, job, subject, (int)ask.file, &f, e);
+
+	if (found == 0)
+		found = job_rights_check(app, &rq->arena, &f, &rq->principal, e);
+	job_file_audit(rq, &f);
+	if (found < 0) {
 		e->code = e->code == ERR_EARLY ? ERR_CONFLICT : e->code;
 		return -1;
 	}
@@ -318,9 +314,12 @@ static int find(struct following *f, struct job_download *out, struct err *e)
 	audit_link(rq, f->target.job, f->target.file, f->token.id);
 	if (!request_is_head(rq) && is_preview(rq))
 		return err_set(e, ERR_FORBIDDEN, "a link's file is not for previews");
-	if (job_download_read(f->app->metadata, &rq->arena, f->target.job, f->target.created_by,
-		    f->target.file, out, e) == 0)
-		return 0;
+	int status = job_download_read(f->app->metadata, &rq->arena, f->target.job,
+		f->target.created_by, f->target.file, out, e);
+
+	job_file_audit(rq, out);
+	if (status == 0)
+		return job_rights_check(f->app, &rq->arena, out, NULL, e);
 	return e->code == ERR_NOT_FOUND ? err_set(e, ERR_GONE, "the file is no longer there") : -1;
 }
 

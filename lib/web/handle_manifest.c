@@ -2,11 +2,26 @@
  * The manifest of an export that was run as a job.
  */
 #include "lib/base/random.h"
+#include "lib/job/job_download.h"
 #include "lib/job/job_manifest.h"
+#include "lib/web/export_named.h"
+#include "lib/web/job_rights.h"
 #include "lib/web/route.h"
 
 /* Seconds until a client that came too early should ask again. */
 #define EARLY_RETRY "5"
+
+/* The ranges of the key that one's own has are values of its rows. What has no file is told of by the manifest itself. */
+static int check_own(struct app *app, struct request *rq, struct err *e)
+{
+	struct job_download f;
+	struct err ignored;
+
+	return job_download_read(app->metadata, &rq->arena, rq->captures[0], rq->principal.subject,
+		       1, &f, &ignored) < 0
+		       ? 0
+		       : job_rights_check(app, &rq->arena, &f, &rq->principal, e);
+}
 
 static int find(struct app *app, struct request *rq, struct buf *json, struct err *e)
 {
@@ -14,14 +29,11 @@ static int find(struct app *app, struct request *rq, struct buf *json, struct er
 		.subject = rq->principal.subject,
 		.is_admin = rq->principal.roles & ROLE_ADMIN };
 
-	if (request_known_params(rq, (const char *const[]){ NULL }, e) < 0)
+	if (export_named(app, rq, e) < 0)
 		return -1;
-	if (!app->metadata)
-		return err_set(e, ERR_NOT_FOUND,
-			"there are no exports as jobs: no metadata database is configured");
-	if (!uuid_valid(asked.job))
-		return err_set(e, ERR_NOT_FOUND, "that is not the id of an export");
 	rq->audit.definition = arena_printf(&rq->arena, "{\"export\":\"%s\"}", asked.job);
+	if (check_own(app, rq, e) < 0)
+		return -1;
 	return job_manifest_read(app->metadata, &asked, json, e);
 }
 

@@ -19,8 +19,10 @@ int handle_service(struct app *app, struct request *rq, struct response *rs, str
 	buf_puts(&b, "],\"compressions\":[");
 	for (size_t i = 0; compress_types[i]; i++)
 		buf_printf(&b, "%s\"%s\"", i ? "," : "", compress_types[i]->name);
-	buf_printf(&b, "],\"pages\":true,\"digest\":[\"sha-256\"],\"outcomes\":%s}}\n",
-		app->outcomes ? "true" : "false");
+	const char *kept = app->outcomes ? "true" : "false"; /* there is a metadata database */
+
+	buf_printf(&b, "],\"pages\":true,\"digest\":[\"sha-256\"],\"outcomes\":%s,\"jobs\":%s}}\n",
+		kept, kept);
 	response_json(rs, 200, &b);
 	buf_free(&b);
 	return 0;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/format/format.h"
+
 /* Text that is not compressed: formats say so of themselves, but a file may be the compressed one of such a format. */
 static bool is_codeable(const char *media)
 {
@@ -26,4 +28,14 @@ struct served_file job_file_served(const struct app *app, const struct job_downl
 		.modified = f->ended,
 		.is_codeable = is_codeable(f->media),
 	};
+}
+
+void job_file_audit(struct request *rq, const struct job_download *f)
+{
+	const struct format_type *format = f->format ? format_by_suffix(f->format) : NULL;
+
+	rq->table = f->table;
+	rq->audit.format = format ? format->name : NULL;
+	if (!rq->principal.tenant)
+		rq->principal.tenant = f->tenant;
 }

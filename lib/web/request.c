@@ -107,6 +107,11 @@ int request_known_params(const struct request *rq, const char *const names[], st
 	return 0;
 }
 
+const char *request_owner(const struct request *rq)
+{
+	return rq->principal.roles & ROLE_ADMIN ? NULL : rq->principal.subject;
+}
+
 bool request_is_head(const struct request *rq)
 {
 	return !strcmp(rq->method, "HEAD");

@@ -70,6 +70,9 @@ int request_int(const struct request *rq, const char *name, int64_t least, int64
 /* ERR_BAD_REQUEST when there is a parameter that is not in the NULL-terminated list. */
 int request_known_params(const struct request *rq, const char *const names[], struct err *e);
 
+/* Whose exports and schedules the caller is shown; NULL: an admin is shown everybody's. */
+const char *request_owner(const struct request *rq);
+
 bool request_is_head(const struct request *rq);
 
 /* Trace id of a valid traceparent header (W3C Trace Context §3.2), else the request id without

@@ -70,9 +70,9 @@ void request_audit_end(
 	struct app *app, const struct request *rq, const struct response *rs, const struct err *e)
 {
 	const struct request_audit *known = &rq->audit;
-	const char *outcome = rs->state == RESPONSE_ABORTED && e->code == ERR_NONE
-				      ? "aborted"
-				      : err_info(e->code)->name;
+	const char *outcome = rs->state == RESPONSE_ABORTED && e->code == ERR_NONE ? "aborted"
+			      : rs->handed_over ? AUDIT_HANDED_OVER
+						: err_info(e->code)->name;
 	struct err failure;
 
 	if (!app->audit || !known->action)

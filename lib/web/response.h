@@ -9,6 +9,7 @@
 #ifndef SLUICE_WEB_RESPONSE_H
 #define SLUICE_WEB_RESPONSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
@@ -23,6 +24,7 @@ struct response {
 	enum response_state state;
 	int status;         /* 0: not known yet */
 	uint64_t bytes;     /* of the body */
+	bool handed_over;   /* the web server sends it, and it alone knows what becomes of it */
 	struct buf head;    /* header lines */
 	struct buf members; /* further members of a problem: ,"name":value … */
 	struct sink *door;  /* RESPONSE_BODY: the connection */

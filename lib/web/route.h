@@ -46,9 +46,14 @@ route_handler handle_query;                                      /* handle_query
 route_handler handle_rows, handle_export_page;                   /* handle_rows.c */
 route_handler handle_job_create, handle_jobs, handle_job_remove; /* handle_jobs.c */
 route_handler handle_export;                                     /* handle_exports.c */
+route_handler handle_benchmark;                                  /* handle_benchmark.c */
+route_handler handle_events;                                     /* handle_events.c */
 route_handler handle_file, handle_download;                      /* handle_files.c */
 route_handler handle_link_create, handle_links;                  /* handle_links.c */
 route_handler handle_link_revoke, handle_link;
-route_handler handle_manifest; /* handle_manifest.c */
+route_handler handle_manifest;                                            /* handle_manifest.c */
+route_handler handle_alias_csv, handle_alias_direct, handle_alias_status; /* handle_aliases.c */
+route_handler handle_schedule_create, handle_schedules, handle_schedule;  /* handle_schedules.c */
+route_handler handle_schedule_change, handle_schedule_remove, handle_schedule_run;
 
 #endif

@@ -46,20 +46,17 @@ static bool is_there(struct app *app, struct request *rq, const struct settings_
 		       e.code != ERR_NOT_FOUND);
 }
 
-/* Every parameter that is nothing else is a filter. A table that is not there for the caller is refused later,
- * whatever its filters. */
-static int ask_filters(struct app *app, struct request *rq, const char *const names[],
-	struct rows_ask *ask, struct err *e)
+int rows_ask_filters(struct app *app, struct request *rq, const char *table,
+	const char *const names[], struct query *q, struct err *e)
 {
-	const struct settings_table *t = settings_table(&app->settings, rq->captures[0]);
+	const struct settings_table *t = settings_table(&app->settings, table);
 	bool knows = is_there(app, rq, t);
 
 	for (size_t i = 0; knows && i < rq->params_n; i++) {
 		const struct request_param *p = &rq->params[i];
 
 		if (!option_params_knows(names, p->name) &&
-			filters_add(&rq->arena, &app->settings, t, p->name, p->value, &ask->query,
-				e) < 0)
+			filters_add(&rq->arena, &app->settings, t, p->name, p->value, q, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -76,7 +73,7 @@ static int ask_options(struct app *app, struct request *rq, struct rows_ask *ask
 	if (option_params_read(rq, ask->format, own, &ask->options, e) < 0)
 		return -1;
 	ask->options.table = rq->captures[0];
-	return ask_filters(app, rq, names, ask, e);
+	return rows_ask_filters(app, rq, rq->captures[0], names, &ask->query, e);
 }
 
 /* The list that a 406 owes: the suffixes and media types of every format. */

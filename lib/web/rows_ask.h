@@ -55,6 +55,11 @@ int rows_ask_page(struct app *app, struct request *rq, struct response *rs, stru
 int rows_ask_query(
 	struct request *rq, struct response *rs, bool is_page, struct rows_ask *ask, struct err *e);
 
+/* Every parameter that is neither in the NULL-terminated list nor an option of some format is a filter, into q. A table that is
+ * not there for the caller is refused later, whatever its filters. */
+int rows_ask_filters(struct app *app, struct request *rq, const char *table,
+	const char *const names[], struct query *q, struct err *e);
+
 void rows_ask_free(struct rows_ask *ask);
 
 #endif

@@ -123,14 +123,20 @@ static void read_digest(struct transfer *t)
 		digest_sink_hex(t->digest, t->sha256);
 }
 
+static void note_rows(void *of, uint64_t rows)
+{
+	((struct request *)of)->rows = rows;
+}
+
 static int pump_into(struct transfer *t, struct sink *out, struct err *e)
 {
 	t->pump.sink = out;
+	t->pump.progress = note_rows;
+	t->pump.of = t->rs->request;
 	t->pump.format = t->ask->format->new (out, &t->ask->options);
 	int status = pump_run(&t->pump, e);
 
 	format_free(t->pump.format);
-	t->rs->request->rows = t->pump.rows;
 	return status;
 }
 

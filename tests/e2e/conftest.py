@@ -14,7 +14,7 @@ from harness.tokens import Issuer
 
 ROWS = 20000
 
-pytest_plugins = ["harness.faults"]
+pytest_plugins = ["harness.faults", "harness.job_bench"]
 
 
 def pytest_configure():

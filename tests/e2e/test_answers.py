@@ -84,7 +84,7 @@ def test_the_service(site):
     version = said.pop("version")
     assert version in site.sluice("--version").stdout
     assert said == {"service": "sluice", "features": {
-        "formats": ["csv", "tsv", "ndjson", "json", "xml", "parquet", "arrow", "arrows"], "compressions": ["gzip", "zstd", "zip"], "pages": True, "digest": ["sha-256"], "outcomes": True}}
+        "formats": ["csv", "tsv", "ndjson", "json", "xml", "parquet", "arrow", "arrows"], "compressions": ["gzip", "zstd", "zip"], "pages": True, "digest": ["sha-256"], "outcomes": True, "jobs": True}}
     for path in ("/health", "/api/v1/health"):
         assert document(curl(site.url + path)) == {"status": "ok", "version": version}
 

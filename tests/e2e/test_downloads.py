@@ -7,22 +7,30 @@ import hashlib
 import json
 import os
 import random
+import re
 import subprocess
+import urllib.parse
 import uuid
 from email.utils import formatdate
 
 import pytest
 import requests
 
-from harness import process
+from harness import process, raw
 from harness.client import Download, command
+from harness.staged import CONTENT, ENDED, digest, export, file_row, insert, job, run, stage
 
-CONTENT = b"".join(b"%d,a line of text\r\n" % n for n in range(60000))
 SIZE = len(CONTENT)
-ENDED = 1700000000
 DATE, BEFORE, AFTER = (formatdate(ENDED + n, usegmt=True) for n in (0, -1, 1))
 WAYS = [(front, sendfile) for front in ("nginx", "mod_proxy_fcgi", "mod_fcgid") for sendfile in (True, False)]
 BIG = 48 << 20
+
+
+def etag_of(content=CONTENT):
+    return f'"sha256-{digest(content)[:32]}"'
+
+
+ETAG = etag_of()
 
 
 @pytest.fixture(scope="module", params=WAYS, ids=lambda way: f"{way[0]}-{'itself' if way[1] else 'sluice'}")
@@ -37,69 +45,6 @@ def way(request, fleet):
 @pytest.fixture(scope="module")
 def exporter(issuer):
     return issuer.token()
-
-
-def digest(content):
-    return hashlib.sha256(content).hexdigest()
-
-
-def run(postgres, sql, *values):
-    connection = postgres.connect()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")  # a job may begin in any state
-            cursor.execute(sql, values)
-            return cursor.fetchall() if cursor.description else None
-    finally:
-        connection.close()
-
-
-def insert(postgres, table, **values):
-    names, marks = ", ".join(values), ", ".join(["%s"] * len(values))
-    run(postgres, f"INSERT INTO sluice.{table} ({names}) VALUES ({marks})", *values.values())
-
-
-def job(postgres, state="succeeded", subject="tester", expires="infinity", **more):
-    """A row of a job; its id."""
-    job_id = str(uuid.uuid4())
-    values = {"id": job_id, "subject": subject, "principal": "{}", "request": "{}", "payload": bytes(32), "state": state,
-              "expires": expires, **more}
-    if state not in ("queued", "running"):
-        values["ended"] = formatdate(ENDED)
-    if state == "running":
-        values["lease_until"] = "infinity"
-    insert(postgres, "jobs", **values)
-    return job_id
-
-
-def stage(site, job_id, n, content=CONTENT, size=None):
-    """The file, with the rights that the workers' user makes it with; size: of one with a hole at its end."""
-    folder = site.path("stage", "jobs", job_id)
-    for path in (os.path.dirname(folder), folder):
-        if not os.path.isdir(path):
-            os.mkdir(path, 0o700)
-            process.give(path, site.user)
-    path = os.path.join(folder, f"file-{n}")
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as f:
-        f.write(content)
-        if size:
-            f.truncate(size)
-    os.utime(path, (ENDED - 1, ENDED - 1))
-    process.give(path, site.user)
-    return path
-
-
-def file_row(postgres, job_id, n=1, content=CONTENT, size=None, name="users.csv", media="text/csv; charset=utf-8"):
-    insert(postgres, "job_files", job=job_id, n=n, name=name, path=f"jobs/{job_id}/file-{n}", media=media,
-           bytes=size or len(content), sha256=digest(content))
-
-
-def export(site, content=CONTENT, size=None, **more):
-    """A job that is done, with one file; its id."""
-    job_id = job(site.postgres)
-    stage(site, job_id, 1, content, size)
-    file_row(site.postgres, job_id, 1, content, size, **more)
-    return job_id
 
 
 def path_of(site, job_id, n=1):
@@ -124,11 +69,6 @@ def one(way):
     return export(way)
 
 
-def etag_of(content=CONTENT):
-    return f'"sha256-{digest(content)[:32]}"'
-
-
-ETAG = etag_of()
 CODED = f'W/"sha256-{digest(CONTENT)[:32]}-gzip"'
 
 
@@ -275,6 +215,72 @@ def test_resumed_by_curl(way, one, exporter, tmp_path):
         assert digest(target.read_bytes()) == digest(CONTENT), had
 
 
+def test_resumed_after_a_real_cut(way, exporter, tmp_path):
+    """As often as it takes, each time from where the last one was given up."""
+    chance = random.Random(9)
+    content = chance.randbytes(24 << 20)
+    job_id = export(way, content, media="application/octet-stream")
+    target = tmp_path / "blob"
+    for rate in ("1M", "2M"):
+        line = command(url_of(way, job_id), exporter, options=("-N", "-C", "-", "-o", str(target), "--limit-rate", rate))
+        had = target.stat().st_size if target.exists() else 0
+        with subprocess.Popen(line, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as curl:
+            process.wait_until(lambda: target.exists() and target.stat().st_size > had, "some of it")
+            curl.kill()
+        assert had < target.stat().st_size < len(content)
+    subprocess.run(command(url_of(way, job_id), exporter, options=("-C", "-", "-o", str(target))), check=True)
+    assert digest(target.read_bytes()) == digest(content)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept-Encoding": "gzip"}, {"If-None-Match": ETAG}, {"If-Match": '"other"'},
+                                     {"If-Modified-Since": DATE}], ids=str)
+def test_head_is_as_get(way, one, exporter, headers):
+    """All of its headers but those of the connection, of the moment, and of a body without a known length."""
+    def told(method):
+        answer = ask(url_of(way, one), exporter, method, **headers)
+        aside = {"date", "connection", "keep-alive", "transfer-encoding", "sluice-delivery", "content-length"
+                 if "gzip" in answer.headers.get("Content-Encoding", "") or answer.status_code == 412 else ""}
+        return answer.status_code, {name.lower(): value for name, value in answer.headers.items() if name.lower() not in aside}
+    assert told("HEAD") == told("GET")
+
+
+def test_http_1_0(way, one, exporter, tmp_path):
+    target = tmp_path / "users.csv"
+    for options, expected in (((), CONTENT), (("-r", "5-1004"), CONTENT[5:1005]), (("--compressed",), CONTENT)):
+        line = command(url_of(way, one), exporter, options=("-0", "-f", "-o", str(target), *options))
+        subprocess.run(line, stdin=subprocess.DEVNULL, check=True)
+        assert target.read_bytes() == expected, options
+
+
+@pytest.mark.parametrize("fields", [
+    [("Range", "bytes=0-9"), ("Range", "bytes=0-")], [("Range", "bytes=0-"), ("Range", "bytes=0-9")],
+    [("Range", "bytes=0-9"), ("If-Range", '"other"'), ("If-Range", ETAG)],
+    [("Range", "bytes=0-9"), ("If-Range", f"{ETAG} ")], [("Range", "bytes=0-9"), ("If-Range", f"{ETAG}, {ETAG}")],
+    [("Request-Range", "bytes=0-9")], [("Range", "bytes=0-9"), ("Request-Range", "bytes=0-99")],
+], ids=str)
+def test_what_two_could_read_differently(way, one, exporter, fields):
+    """The web server sends what Sluice has said: what its line of the audit has."""
+    answer = raw.ask(way, f"/api/v1/exports/{one}/files/1", [("Authorization", f"Bearer {exporter}".encode()), *(
+        (name, value.encode()) for name, value in fields)])
+    if answer.status == 400:
+        return  # nginx takes no second If-Range
+    assert answer.status in (200, 206, 416)
+    if answer.status == 206:
+        first, last = map(int, answer.headers["content-range"].split(" ")[1].split("/")[0].split("-"))
+        assert answer.body == CONTENT[first:last + 1]
+    elif answer.status == 200:
+        assert answer.body == CONTENT
+    # With Request-Range, which Apache alone knows, it is the web server's log that has it.
+    if fields[0][0] != "Request-Range":
+        process.wait_until(lambda: newest(way, one) == (answer.status, 0 if answer.status == 416 else len(answer.body)), "its line")
+
+
+def newest(way, job_id):
+    rows = run(way.postgres, "SELECT status, CASE status WHEN 416 THEN 0 ELSE bytes END FROM sluice.audit"
+               " WHERE definition::jsonb ->> 'export' = %s ORDER BY seq DESC LIMIT 1", job_id)
+    return rows[0] if rows else None
+
+
 def test_far_into_a_large_file(way, exporter):
     """Past what 32 bits can say, and sizes past 4 GiB."""
     size = 5 * 2**30
@@ -296,6 +302,19 @@ def test_empty_file(way, exporter):
     assert (answer.status_code, answer.body) == (200, b"")
     answer = ask(url_of(way, job_id), exporter, Range="bytes=0-")
     assert (answer.status_code, answer.headers["Content-Range"]) == (416, "bytes */0")
+
+
+@pytest.mark.parametrize("name", ["a\r\nX-Injected: 1\r\n\r\n.csv", 'a"; filename="b.exe', "a\\b/c%41.csv", "\u202egpj.exe",
+                                  "x" * 200 + ".csv", "名前 🧾.csv", "\x7f\x01.csv", "a;b,c='d'.csv"], ids=ascii)
+def test_hostile_names(way, exporter, name):
+    """One header, whose quoted name is plain and whose other one is the name to the byte."""
+    answer = ask(url_of(way, export(way, name=name)), exporter)
+    assert (answer.status_code, answer.body) == (200, CONTENT) and "X-Injected" not in answer.headers
+    disposition = answer.headers["Content-Disposition"]
+    found = re.fullmatch(r"attachment; filename=(?:[\w.-]+|\"([\w.-]+)\"; filename\*=UTF-8\'\'([\w.%-]+))", disposition, re.ASCII)
+    assert found, disposition
+    if found[2]:
+        assert urllib.parse.unquote(found[2], errors="strict") == name
 
 
 def test_names(way, exporter):
@@ -475,8 +494,11 @@ def test_several_files(behind_nginx, exporter):
 def test_the_stage_is_not_open(site, exporter):
     """What nginx sends from is not there for who asks for it by its name."""
     job_id = export(site)
-    for path in (f"/sluice-stage/jobs/{job_id}/file-1", f"/%73luice-stage/jobs/{job_id}/file-1"):
-        assert ask(site.url + path, exporter).status_code == 404
+    for before in ("/sluice-stage", "/%73luice-stage", "//sluice-stage", "/./sluice-stage", "/x/../sluice-stage",
+                   "/api/v1/../../sluice-stage", "/sluice-stage/x/..", "/sluice-stage/"):
+        answer = raw.ask(site, f"{before}/jobs/{job_id}/file-1", [("Authorization", f"Bearer {exporter}".encode()), (
+            "X-Accel-Redirect", f"/sluice-stage/jobs/{job_id}/file-1".encode())])
+        assert answer.status == 404 and CONTENT[:100] not in answer.body, before
 
 
 def test_is_audited(behind_nginx, exporter):
@@ -485,4 +507,4 @@ def test_is_audited(behind_nginx, exporter):
     assert answer.status_code == 206
     rows = run(behind_nginx.postgres, "SELECT status, bytes, outcome, definition::json FROM sluice.audit"
                " WHERE action = 'download' ORDER BY seq DESC LIMIT 1")
-    assert rows == [(206, 100, "ok", {"export": job_id, "file": 1})]
+    assert rows == [(206, 100, "handed-over", {"export": job_id, "file": 1})]

@@ -122,11 +122,29 @@ def test_parts_of_other_formats_are_files(place, worker, token):
     ({"queryDefinition": USERS, "format": "csv", "parallel": 99}, "/parallel"),
     ({"queryDefinition": USERS, "format": "parquet", "compression": "gzip"}, "/compression"),
     ({"queryDefinition": USERS, "format": "csv", "options": {"delimiter": "long"}}, "/options"),
+    ({"queryDefinition": USERS, "format": "csv", "options": {"null": 1e200}}, "/options/null"),
+    ({"queryDefinition": USERS, "format": "csv", "options": {"null": 10 ** 20}}, "/options/null"),
     ({"queryDefinition": USERS, "format": "csv", "expiresIn": "900d"}, "/expiresIn")], ids=str)
 def test_what_cannot_be_is_told_at_once(place, token, body, pointer):
     said = problem.check(create(place, token, **body), 400)
     assert said["errors"][0]["pointer"] == pointer
     problem.check(create(place, token, queryDefinition={"from": "nowhere"}, format="csv"), 404)
+
+
+@pytest.mark.parametrize("key", ["k\udcff", "\udcc3", "k" * 256])
+def test_a_key_that_cannot_be_kept(place, token, key):
+    problem.check(create(place, token, {"Idempotency-Key": key}, queryDefinition=USERS, format="csv"), 400)
+
+
+def test_more_rows_than_can_be_counted(make_site, postgres, token):
+    """As the planner has it, of what was joined without a condition by mistake."""
+    postgres.execute("CREATE VIEW vast AS SELECT a.id FROM endless a, endless b; GRANT SELECT ON vast TO sluice")
+    try:
+        job = create(make_site(settings={"tables": {"vast": {"name": "public.vast"}}}), token,
+                     queryDefinition={"from": "vast"}, format="csv")
+        assert job.status == 202 and job.json()["progress"]["estimatedRows"] == 9 * 10 ** 18
+    finally:
+        postgres.execute("DROP VIEW vast; DELETE FROM sluice.jobs WHERE state = 'queued'")
 
 
 def test_a_running_job_is_canceled(place, worker, postgres, token):

@@ -22,6 +22,7 @@ from harness.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST = 3  # limits.jobs, here
+LEASE = 17  # jobs.lease, in seconds
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def program(tmp_path_factory):
     libpq = subprocess.run(["pkg-config", "--cflags", "libpq"], capture_output=True, text=True, check=True).stdout.split()
     subprocess.run(
         ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined", f"-I{ROOT}", f"-I{folder}", *libpq,
-         "-o", folder / "job_tool", ROOT / "tests/unit/job_tool.c", *ROOT.glob("lib/base/*.c"), *(ROOT / f"lib/job/job_{name}.c" for name in ("queue", "state", "store", "sweep")),
+         "-o", folder / "job_tool", ROOT / "tests/unit/job_tool.c", *ROOT.glob("lib/base/*.c"), *(ROOT / f"lib/job/job_{name}.c" for name in ("queue", "state", "store", "sweep")), ROOT / "lib/job/list_page.c",
          ROOT / "lib/job/metadata.c", ROOT / "lib/job/problem.c", ROOT / "lib/source/postgres_connect.c",
          "-lpq", "-ljson-c", "-lcrypto", "-lz"], check=True)
     return folder / "job_tool"
@@ -45,7 +46,7 @@ def migrate(prefix, conf):
 
 def write_conf(folder, postgres, dbname):
     path = os.path.join(folder, "sluice.conf")
-    config.write(path, {**config.default(folder, postgres), "metadata": {"database": "kept"}, "limits": {"jobs": MOST},
+    config.write(path, {**config.default(folder, postgres), "metadata": {"database": "kept"}, "limits": {"jobs": MOST}, "jobs": {"lease": f"{LEASE}s"},
                         "databases": {"kept": {"conninfo": postgres.conninfo(dbname=dbname)}}})
     return path
 
@@ -347,6 +348,42 @@ def test_a_direct_job_is_claimed_by_its_name_alone(tool, db):
     assert tool.claim(tool.make(payload=2)) is None
 
 
+@pytest.mark.parametrize("end", ["succeeded", "failed", "lost"])
+def test_a_direct_job_is_claimed_again(start, tool, db, end):
+    job = tool.make(direct=1)
+    for n in range(1, 6):  # more than the attempts of another job
+        lease = tool.claim(job)
+        assert (lease.fence, lease.attempt) == (str(n), str(n)) and start().claim(job) is None
+        if end == "lost":
+            db.pass_lease(job)
+        else:
+            assert tool.end(lease, end, "broken" if end == "failed" else None) == end
+    shown = tool.read(job)
+    assert shown["direct"] is True and shown["state"] == (end if end != "lost" else "queued")
+    assert len(shown["notes"]) == (4 if end == "lost" else 0)
+
+
+@pytest.mark.parametrize("change", ["state = 'canceled'", "deleted = now()", "expires = now()"])
+def test_a_direct_job_that_is_over_is_not_claimed(tool, db, change):
+    job = tool.make(direct=1)
+    db.execute(f"UPDATE sluice.jobs SET {change}")
+    assert tool.claim(job) is None
+
+
+def test_a_direct_job_that_was_canceled_and_lost_stays_canceled(tool, db):
+    job = tool.make(direct=1)
+    tool.claim(job)
+    assert tool.ask("remove", job, "ann") == "1"
+    db.pass_lease(job)
+    assert tool.claim(job) is None and tool.read(job)["state"] == "canceled"
+
+
+def test_without_a_key_each_direct_job_is_its_own(tool):
+    assert tool.make(direct=1) != tool.make(direct=1)
+    made, job = tool.create(direct=1, key="k")
+    assert made and tool.create(direct=1, key="k") == (False, job)
+
+
 def test_a_lease_that_passed_is_given_to_another(start, tool, db):
     other, job = start(), tool.make()
     old = tool.claim()
@@ -360,6 +397,16 @@ def test_a_lease_that_passed_is_given_to_another(start, tool, db):
     assert shown["state"] == "running" and shown["progress"]["rows"] == 0 and shown["attempts"] == 2
     assert [note["text"] for note in shown["notes"]] == ["attempt 1: its worker was lost"]
     assert other.end(new) == "succeeded"
+
+
+def test_a_lease_is_as_long_as_the_settings_say(tool, db):
+    left = "SELECT extract(epoch FROM lease_until - beat) FROM sluice.jobs"
+    tool.make()
+    lease = tool.claim()
+    assert db.one(left) == LEASE
+    db.execute("UPDATE sluice.jobs SET lease_until = lease_until - interval '9 s'")
+    tool.beat(lease)
+    assert abs(db.one(left) - LEASE) < 1
 
 
 CALLS = {
@@ -596,6 +643,70 @@ def test_a_worker_wakes_for_what_comes_due(start, tool, db, change):
 
 # ---- swept
 
+def fill(db, n, state="queued", **values):
+    """n jobs at once, of ten tenants."""
+    values = {"expires": "now() + interval '1 hour'", **values}
+    db.execute(f"INSERT INTO sluice.jobs (id, subject, tenant, principal, request, payload, state, {', '.join(values)})"
+               " SELECT gen_random_uuid(), 'ann', 't' || i % 10, '{}', '{}', sha256(i::text::bytea),"
+               f" '{state}', {', '.join(values.values())} FROM generate_series(1, {n}) AS i")
+
+
+@pytest.fixture
+def statements(db):
+    """How many jobs each statement has changed, or removed."""
+    db.execute("CREATE TABLE statements (n bigint); GRANT INSERT ON statements TO sluice;"
+               "CREATE FUNCTION note_changed() RETURNS trigger LANGUAGE plpgsql AS"
+               " $$ BEGIN INSERT INTO statements SELECT count(*) FROM changed; RETURN NULL; END $$;"
+               "CREATE TRIGGER note_update AFTER UPDATE ON sluice.jobs REFERENCING OLD TABLE AS changed"
+               " FOR EACH STATEMENT EXECUTE FUNCTION note_changed();"
+               "CREATE TRIGGER note_delete AFTER DELETE ON sluice.jobs REFERENCING OLD TABLE AS changed"
+               " FOR EACH STATEMENT EXECUTE FUNCTION note_changed()")
+    yield lambda: [n for n, in db.execute("WITH told AS (DELETE FROM statements RETURNING n) SELECT n FROM told WHERE n > 0")]
+    db.execute("DROP TRIGGER note_update ON sluice.jobs; DROP TRIGGER note_delete ON sluice.jobs;"
+               "DROP FUNCTION note_changed; DROP TABLE statements")
+
+
+def test_many_at_once_are_no_more_than_a_statement_has_time_for(tool, db, statements):
+    fill(db, 20001, expires="now()")
+    assert len(tool.ask("expire").split()) == 20002 and tool.ask("expire").split() == ["0"]
+    assert sorted(statements()) == [1, 10000, 10000]
+    assert tool.ask("purge", 0) == "20001" and sorted(statements()) == [1, 10000, 10000]
+    fill(db, 10001)
+    assert tool.ask("erase", "ann") == "10001" and sorted(statements()) == [1, 10000]
+    assert db.one("SELECT count(*) FROM sluice.jobs WHERE state = 'canceled' AND deleted IS NOT NULL") == 10001
+
+
+def pages_read(db, sql, n=2):
+    """By the n-th call in a session, when the server knows its catalogs; and how many pages the jobs have."""
+    db.execute("ANALYZE sluice.jobs")
+    with contextlib.closing(db.postgres.connect(dbname="jobs")) as session, session.cursor() as cursor:
+        for _ in range(n):
+            cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT json) " + sql)
+            ((plan,),), = cursor.fetchall()
+    return (plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"],
+            db.one("SELECT pg_relation_size('sluice.jobs') / 8192"))
+
+
+def test_a_turn_is_found_without_a_look_at_all_that_wait(tool, db):
+    fill(db, 20000)
+    read, pages = pages_read(db, "SELECT sluice.job_claim('w', interval '1 h', 3, 3, '{}')")
+    assert db.one("SELECT count(*) FROM sluice.jobs WHERE state = 'running'") == 2
+    assert 0 < read < pages / 2, (read, pages)
+
+
+def test_a_schedule_is_run_without_a_look_at_all_its_runs(tool, db):
+    schedule = "00000000-0000-4000-8000-000000000000"
+    db.execute("INSERT INTO sluice.schedules (id, subject, principal, name, cron, time_zone, export, increments, enabled, next_run)"
+               f" VALUES ('{schedule}', 'ann', '{{}}', 'n', '@daily', 'UTC', '{{}}', false, true, now())")
+    fill(db, 20000, "canceled", schedule=f"'{schedule}'", ended="now()")
+    run = "sluice.schedule_run(id, revision, gen_random_uuid(), '{}', interval '1 h', NULL) FROM sluice.schedules"
+    assert db.one(f"SELECT {run}") == "made"
+    read, pages = pages_read(db, f"SELECT {run}")
+    assert db.one(f"SELECT {run}") == "busy"
+    db.execute("DELETE FROM sluice.schedules")
+    assert 0 < read < pages / 2, (read, pages)
+
+
 def test_what_has_expired_is_told_and_then_forgotten(tool, db):
     done, waits, runs, failed, stays = (tool.make(payload=n, subject="ann" if n else "x") for n in range(5))
     assert tool.claim().id == done
@@ -622,10 +733,12 @@ def test_what_has_expired_is_told_and_then_forgotten(tool, db):
 STATES = ["queued", "running", "succeeded", "failed", "canceled", "expired"]
 MOVES = {("queued", "running"), ("queued", "canceled"), ("queued", "expired"), ("running", "queued"), ("running", "succeeded"),
          ("running", "failed"), ("running", "canceled"), ("succeeded", "expired")}
+DIRECT_MOVES = MOVES | {("succeeded", "running"), ("failed", "running")}
 
 
-def test_no_other_change_of_state_is_possible(tool, db):
-    job = tool.make()
+@pytest.mark.parametrize("direct, moves", [(0, MOVES), (1, DIRECT_MOVES)], ids=["job", "direct"])
+def test_no_other_change_of_state_is_possible(tool, db, direct, moves):
+    job = tool.make(direct=direct)
     for old in STATES:
         for new in STATES:
             if old == new:
@@ -636,7 +749,7 @@ def test_no_other_change_of_state_is_possible(tool, db):
             db.execute("ALTER TABLE sluice.jobs ENABLE TRIGGER job_moved")
             change = (f"UPDATE sluice.jobs SET state = '{new}', fence = fence + 1,"
                       f" lease_until = CASE '{new}' WHEN 'running' THEN now() END WHERE id = '{job}'")
-            if (old, new) in MOVES:
+            if (old, new) in moves:
                 db.execute(change)
             else:
                 with pytest.raises(psycopg2.errors.CheckViolation):

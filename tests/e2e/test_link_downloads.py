@@ -97,6 +97,46 @@ def test_whoever_has_it_gets_the_file(each):
     assert each.audited(link)[1:] == [("link", "tester", 200, len(each.body))] * 2
 
 
+def test_what_the_audit_knows_of_a_file(shared, fleet, issuer, postgres):
+    """Whose it is, of which table, in which format; of a link its id, and never what is secret."""
+    subject = "sharer of files"
+    theirs = Shared(shared.site, issuer.token(sub=subject, tenant_id="t-17"))
+    link = theirs.link()
+    whole(theirs, theirs.follow(link))
+    curl(f"{shared.site.url}{EXPORTS}/{theirs.job}/files/9", theirs.token)
+    curl(f"{shared.site.url}{EXPORTS}/{theirs.job}", theirs.token, "DELETE")
+    refused(theirs.follow(link), 410)
+
+    def lines():
+        return postgres.execute("SELECT action, status, tenant, table_key, format, definition FROM sluice.audit WHERE"
+                                f" subject = '{subject}' AND action <> 'outcome' ORDER BY seq")
+
+    process.wait_until(lambda: len(lines()) == 7, "lines of the audit", 5)
+    known = ("t-17", "users", "csv")
+    file, sent = {"export": theirs.job, "file": 1}, {"from": "users", "select": ["user_id", "email"]}
+    of_link = {**file, "link": link["id"]}
+    assert [(*line[:5], json.loads(line[5])) for line in lines()] == [
+        ("job", 202, *known, {"export": theirs.job, "queryDefinition": sent}),
+        ("download", 200, *known, file), ("share", 201, *known, of_link), ("link", 200, *known, of_link),
+        ("download", 404, *known, {**file, "file": 9}), ("remove", 204, "t-17", None, None, {"export": theirs.job}),
+        ("link", 410, None, None, None, of_link)]
+    assert not any(link["url"].rsplit("/", 1)[1] in str(line) for line in lines())
+    said = shared.site.sluice("audit", "who-exported", "--table", "users").stdout.splitlines()
+    assert [line.split("\t")[3] for line in said if subject in line] == ["job", "download", "link", "download"]
+
+
+def test_a_job_that_is_refused_is_audited(shared, issuer, postgres):
+    subject = "asker for too much"
+    body = {"queryDefinition": {"from": "users", "filter": {"eq": ["nope", "my secret"]}}, "format": "parquet"}
+    answer = curl(shared.site.url + EXPORTS, issuer.token(sub=subject), "POST", data=json.dumps(body).encode())
+    assert answer.status >= 400
+    where = f"FROM sluice.audit WHERE subject = '{subject}'"
+    process.wait_until(lambda: postgres.execute(f"SELECT 1 {where}"), "a line of the audit", 5)
+    ((table, form, definition),) = postgres.execute(f"SELECT table_key, format, definition {where}")
+    assert (table, form) == ("users", "parquet")
+    assert "secret" not in definition and json.loads(definition)["from"] == "users"
+
+
 def test_what_a_use_is(each):
     """Neither HEAD, nor a preview, nor what ends without the file; a download that was cut goes on."""
     link = each.link(uses=1)

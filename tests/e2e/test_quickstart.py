@@ -1,6 +1,8 @@
 """etc/quickstart: from a checkout to a first export, in a folder whose name has a space."""
 
+import json
 import os
+import re
 import socket
 import subprocess
 
@@ -88,6 +90,19 @@ def test_its_environment_is_all_that_a_client_needs(running):
                              env={**os.environ, **{name: env[name] for name in names}},
                              capture_output=True, check=True)
     assert counted.stdout == f"{ROWS}\n"
+
+
+@pytest.mark.parametrize("page, examples_n", [("aliases", 2), ("increments", 1), ("query", 1), ("schedules", 1)])
+def test_the_examples_of_the_pages_need_nothing_more(running, page, examples_n):
+    path, _ = running
+    env = environment(os.path.join(path, "env"))
+    with open(os.path.join(SOURCE, "docs", f"{page}.md"), encoding="utf-8") as f:
+        blocks = re.findall(r"(?m)(?:^ {4}.*\n)+", f.read())
+    examples = [block for block in blocks if "curl" in block]
+    assert len(examples) == examples_n
+    for block in examples:
+        done = subprocess.run(["sh", "-euc", block], env={**os.environ, **env}, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "") and json.loads(done.stdout), (block, done)
 
 
 def test_tokens_are_for_their_owner_alone(running):

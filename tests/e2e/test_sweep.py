@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 import uuid
@@ -12,6 +13,7 @@ import pytest
 
 from harness import config, problem, process
 from harness.client import curl
+from harness.postgres import SOURCE
 from harness.worker import Worker
 
 EXPORTS = "/api/v1/exports"
@@ -115,7 +117,7 @@ def test_leases_end_and_the_forgotten_are_forgotten(place, postgres, token):
                      " SELECT gen_random_uuid(), 'failed', 'sweep', '/', now(), now() + n * interval '1 hour'"
                      " FROM unnest(ARRAY[-1, 1]) n")
     said = sweep(place)
-    assert said["leases ended"] == 1 and said["jobs forgotten"] == 2 and said["outcomes forgotten"] >= 1, said
+    assert said["leases ended"] == 1 and said["jobs forgotten"] >= 2 and said["outcomes forgotten"] >= 1, said
     there = dict(postgres.execute("SELECT id, state FROM sluice.jobs WHERE subject = 'sweep'"))
     assert there == {lost: "failed", lately: "expired"} and not {old, removed} & set(there)
     assert postgres.execute("SELECT count(*) FROM sluice.outcomes WHERE sub = 'sweep'") == [(1,)]
@@ -169,6 +171,192 @@ def test_an_export_that_runs_is_left_alone(place, worker, postgres, token):
     assert postgres.execute(f"SELECT state FROM sluice.jobs WHERE id = '{job}'") == [("running",)]
     curl(f"{place.url}{EXPORTS}/{job}", token, "DELETE")
     process.wait_until(lambda: state_of(place, token, job) == "canceled", "its end")
+
+
+@pytest.mark.parametrize("state", ["failed", "canceled"])
+def test_what_a_failed_one_left_goes_at_once(place, worker, postgres, token, state):
+    """Without the hour, once no worker of it can be at work any more."""
+    job = finished(place, token)
+    postgres.execute("ALTER TABLE sluice.jobs DISABLE TRIGGER job_moved;"
+                     f"UPDATE sluice.jobs SET state = '{state}', ended = now() - interval '50 seconds' WHERE id = '{job}';"
+                     "ALTER TABLE sluice.jobs ENABLE TRIGGER job_moved")
+    assert sweep(place)["files removed"] == 0 and os.listdir(folder(place, job))
+    postgres.execute(f"UPDATE sluice.jobs SET ended = now() - interval '61 seconds' WHERE id = '{job}'")
+    assert sweep(place)["files removed"] == 1 and not os.path.exists(folder(place, job))
+
+
+@pytest.fixture
+def apart(make_site, postgres):
+    """A site with a metadata database of its own, where no other worker takes its jobs; leases are short."""
+    postgres.execute("CREATE DATABASE swept", dbname="postgres")
+    postgres.execute("GRANT CREATE ON DATABASE swept TO sluice", dbname="postgres")
+    site = make_site(workers=(1, 1), settings={
+        "databases": {"kept": {"conninfo": postgres.conninfo(dbname="swept")}}, "metadata": {"database": "kept"},
+        "tables": {name: {"database": "main"} for name in config.TABLES}, "jobs": {"lease": "1s"}})
+    shutil.copy(os.path.join(site.prefix, "sbin", "sluice-sweep"), site.path("sweeper"))
+    yield site
+    site.stop()
+    postgres.execute("DROP DATABASE swept WITH (FORCE)", dbname="postgres")
+
+
+def as_nobody_else(site, command, **env):
+    """Ended well and said nothing on standard error; what it said."""
+    ran = subprocess.run(command, env={**site.env, **env}, capture_output=True, text=True, check=False, cwd="/")
+    assert (ran.returncode, ran.stderr) == (0, ""), ran
+    return ran.stdout
+
+
+@pytest.mark.parametrize("first", ["root", "user"])
+@pytest.mark.parametrize("group", ["of the server", "of the workers"])
+def test_on_a_fresh_machine(apart, token, first, group):
+    """Before there was a worker it makes nothing that stands in a worker's way; then it removes what workers make."""
+    if not process.is_root():
+        pytest.skip("only root can be two users")
+    site, stage = apart, apart.settings["stage"]["dir"]
+    if group == "of the server":
+        shutil.chown(stage, group=site.user)
+        os.chmod(stage, 0o710)
+    command = [site.path("sweeper"), "-c", site.config]
+    said = as_nobody_else(site, command if first == "root" else process.as_user(site.user, command))
+    assert set(counts(said).values()) == {0} and os.listdir(stage) == []
+    worker = Worker(site, 1)
+    try:
+        job = finished(site, token)
+    finally:
+        worker.stop()
+    modes = {0o710, 0o640} if group == "of the server" else {0o700, 0o600}
+    paths = [os.path.dirname(folder(site, job)), folder(site, job), *(e.path for e in os.scandir(folder(site, job)))]
+    assert {os.stat(path).st_mode & 0o777 for path in paths} == modes
+    assert {os.stat(path).st_uid for path in paths} == {os.stat(stage).st_uid}
+    assert curl(f"{site.url}{EXPORTS}/{job}/download", token).status == 200
+    curl(f"{site.url}{EXPORTS}/{job}", token, "DELETE")
+    other = process.as_user(site.user, command) if first == "root" else command
+    assert counts(as_nobody_else(site, other))["files removed"] == 1 and not os.path.exists(folder(site, job))
+
+
+def test_a_worker_of_roots_leaves_what_others_can_use(apart, token):
+    if not process.is_root():
+        pytest.skip("only root can be two users")
+    job = create(apart, token, "users")
+    as_nobody_else(apart, [os.path.join(apart.prefix, "sbin", "sluice-worker"), "--once"], SLUICE_CONFIG=apart.config)
+    assert state_of(apart, token, job) == "succeeded"
+    stage = os.stat(apart.settings["stage"]["dir"])
+    for path in (os.path.dirname(folder(apart, job)), folder(apart, job), *(e.path for e in os.scandir(folder(apart, job)))):
+        assert os.stat(path).st_uid == stage.st_uid
+    assert curl(f"{apart.url}{EXPORTS}/{job}/download", token).status == 200
+    job = create(apart, token, "projects")
+    worker = Worker(apart, 1)
+    try:
+        process.wait_until(lambda: state_of(apart, token, job) == "succeeded", "a worker that is not root")
+    finally:
+        worker.stop()
+
+
+def test_the_line_of_cron(apart, postgres, token):
+    """As cron runs it: by /bin/sh, with the file's environment and no other, a secret among it."""
+    with open(os.path.join(SOURCE, "etc", "cron.d", "sluice"), encoding="utf-8") as f:
+        lines = [line for line in f.read().splitlines() if line and not line.startswith("#")]
+    env = dict(line.split("=", 1) for line in lines[:-1])
+    assert set(env) == {"PATH", "SLUICE_CONFIG"}
+    minute, user, command = re.fullmatch(r"(\S+) \* \* \* \* (\S+) (.+)", lines[-1]).groups()
+    assert (minute, user) == ("*/5", "sluice")
+    programs, said = apart.path("sbin"), apart.path("log", "syslog")
+    os.mkdir(programs)
+    shutil.copy(apart.path("sweeper"), os.path.join(programs, "sluice-sweep"))
+    with open(os.path.join(programs, "logger"), "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\n[ \"$*\" = '-t sluice-sweep' ] && cat >>{said}\n")
+    os.chmod(os.path.join(programs, "logger"), 0o755)
+    config.write(apart.path("cron.conf"), config.merge(apart.settings, {
+        "secret": {"key": "env:SLUICE_SECRET"}, "databases": {"kept": {"conninfo": "env:SLUICE_KEPT"}}}))
+    env |= {"PATH": f"{programs}:{env['PATH']}", "SLUICE_CONFIG": apart.path("cron.conf"), "HOME": "/nonexistent"}
+    given = {"SLUICE_SECRET": "x" * 32, "SLUICE_KEPT": postgres.conninfo(dbname="swept")}
+
+    def cron(**more):
+        ran = subprocess.run(process.as_user(apart.user, ["/bin/sh", "-c", command]), env={**env, **more}, cwd="/",
+                             capture_output=True, text=True, check=False)
+        assert ran.stdout == ""
+        return ran.stderr
+
+    assert cron(**given) == ""
+    with open(said, encoding="utf-8") as f:
+        assert set(counts(f.read()).values()) == {0}
+    err = cron()  # a mail of one line, that says what is missing
+    assert err.count("\n") == 1 and err.startswith("sluice-sweep: ") and "SLUICE_" in err, err
+
+
+def test_many_at_once_while_exports_are_made(apart, postgres, token):
+    """Nothing that is wanted goes, and all that is not goes, once."""
+    worker = Worker(apart, 2)
+    try:
+        gone = [finished(apart, token, fileName=f"gone {n}") for n in range(3)]
+        postgres.execute("UPDATE sluice.jobs SET expires = now() - interval '1 second'", dbname="swept")
+        jobs, ran = [], []
+        for n in range(6):
+            jobs.append(create(apart, token, "users", fileName=f"kept {n}", parallel=2))
+            ran += [start(apart) for _ in range(3)]
+        said = [one.communicate(timeout=60) + (one.returncode,) for one in ran]
+        assert [end[1:] for end in said] == [("", 0)] * len(ran), said
+        done = [counts(out) for out, _, _ in said if out != "another sluice-sweep is at it\n"]
+        assert sum(one["jobs expired"] for one in done) == sum(one["files removed"] for one in done) == len(gone)
+        assert sum(one["litter removed"] for one in done) == sum(one["leases ended"] for one in done) == 0
+        for job in jobs:
+            process.wait_until(lambda job=job: state_of(apart, token, job) == "succeeded", "an export")
+            assert curl(f"{apart.url}{EXPORTS}/{job}/download", token).body.count(b"\n") == 20001
+        assert sorted(os.listdir(os.path.dirname(folder(apart, jobs[0])))) == sorted(jobs)
+    finally:
+        worker.stop()
+
+
+def test_on_a_full_disk(apart, postgres, token):
+    """Where nothing can be written, room is made."""
+    stage = apart.settings["stage"]["dir"]
+    if not process.is_root() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=1777", "none", stage],
+                                               capture_output=True, check=False).returncode:
+        pytest.skip("file systems cannot be mounted here")
+    try:
+        worker = Worker(apart, 1)
+        try:
+            job = finished(apart, token)
+        finally:
+            worker.stop()
+        with open(os.path.join(stage, "full"), "wb") as f, pytest.raises(OSError):
+            while True:
+                f.write(bytes(65536))
+                f.flush()
+        assert os.statvfs(stage).f_bavail == 0
+        postgres.execute("UPDATE sluice.jobs SET expires = now() - interval '1 second'", dbname="swept")
+        said = sweep(apart)
+        assert said["jobs expired"] == said["files removed"] == 1 and os.statvfs(stage).f_bavail > 0
+        assert not os.path.exists(folder(apart, job))
+    finally:
+        subprocess.run(["umount", stage], check=True)
+
+
+def test_a_worker_that_wakes_up_after_its_files_are_gone(apart, postgres, token):
+    """It was given up while it slept; it leaves nothing, and goes on with the next job."""
+    site, one = apart, Worker(apart, 1)
+    pids = []
+    try:
+        job = create(site, token, "slow")
+        process.wait_until(lambda: state_of(site, token, job) == "running" and os.path.isdir(folder(site, job))
+                           and one.pids()[1], "a running one")
+        postgres.execute(f"UPDATE sluice.jobs SET attempts = 3 WHERE id = '{job}'", dbname="swept")
+        loops, parts = one.pids()
+        pids = loops + parts
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        process.wait_until(lambda: sweep(site)["leases ended"] == 1, "the end of its lease")
+        assert state_of(site, token, job) == "failed"
+        process.wait_until(lambda: sweep(site) and not os.path.exists(folder(site, job)), "its files' end")
+        while pids:
+            os.kill(pids.pop(), signal.SIGCONT)
+        after = finished(site, token)
+        assert not os.path.exists(folder(site, job)) and state_of(site, token, job) == "failed"
+        assert curl(f"{site.url}{EXPORTS}/{after}/download", token).status == 200
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        one.stop()
 
 
 def test_while_one_is_at_it_another_leaves(place, postgres):
@@ -247,7 +435,7 @@ def test_all_of_a_user_or_tenant_is_removed(place, worker, postgres, issuer, tok
     lines = postgres.execute("SELECT definition, tenant, outcome FROM sluice.audit WHERE action = 'purge'"
                              " ORDER BY seq DESC LIMIT 1")
     assert [(json.loads(one), *more) for one, *more in lines] == [
-        ({by: who, "exports": 3}, who if by == "tenant" else None, "ok")]
+        ({by: who, "exports": 3, "schedules": 0}, who if by == "tenant" else None, "ok")]
     assert place.sluice("purge", f"--{by}", who).stdout.startswith("exports removed: 0;")
     assert "lines hold" in place.sluice("audit", "verify").stdout
 

@@ -116,3 +116,21 @@ def test_a_server_that_is_not_to_be_trusted_or_does_not_trust(tls_site, token, t
     process.wait_until(lambda: [record for record in faults.log_records(tls_site)
                                 if record.get("id", "").replace("-", "") == traced and record.get("cause")],
                        "the cause in the log", 5)
+
+
+def asked_for_within(port):
+    """Seconds until the system asks whether the server is there, of each connection to it on which nothing comes (proc(5))."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        lines = [line.split() for line in f][1:]
+    timers = [line[5].split(":") for line in lines if line[3] == "01" and int(line[2].split(":")[1], 16) == port]
+    return [int(when, 16) / 100 for kind, when in timers if kind == "02"]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_server_that_is_gone_without_a_word_is_missed_soon(tls_site, token, postgres, wire):
+    """Nothing is sent that it would have to confirm while its rows are waited for."""
+    with Download(rows_url(tls_site, f"pausing_{wire}"), token):
+        wait_query(postgres, "pausing")
+        process.wait_until(lambda: asked_for_within(postgres.port), "a connection on which nothing comes")
+        assert max(asked_for_within(postgres.port), default=0) <= 30
+    check_query_gone(postgres, "pausing")

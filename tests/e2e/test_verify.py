@@ -26,7 +26,7 @@ class Export:
         wholes = [b"".join(parts) for parts in files.values()]
         self.manifest = {
             "version": 1, "createdBy": "a test", "job": JOB, "request": {"format": "csv"}, "snapshot": None, "schema": None,
-            "lossy": [],
+            "lossy": [], "nextCursor": None,
             "parts": [{"file": n, "first": None, "last": None, "rows": 1, "bytes": len(part), "sha256": sha256(part)}
                       for n, parts in enumerate(files.values(), 1) for part in parts],
             "files": [{"name": name, "media": "text/csv", "bytes": len(data), "sha256": sha256(data)}

@@ -113,7 +113,7 @@ static char *part_bytes(unsigned n, size_t len)
 struct sink *begin_file(struct stage_job *j, enum stage_kind kind, unsigned n, size_t len)
 {
 	struct err e;
-	struct sink *s = stage_file_new(j, kind, n, &e);
+	struct sink *s = stage_file_new(j, kind, n, false, &e);
 	char *bytes = part_bytes(n, len);
 
 	assert_non_null(s);
@@ -186,4 +186,18 @@ bool exists(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0;
+}
+
+int join(struct stage_job *j, const struct stage_part *parts, size_t n,
+	const struct stage_pulse *pulse, struct stage_joined *joined, struct err *e)
+{
+	struct stage_joining *g = stage_join_begin(j, n);
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < n; i++)
+		status = stage_join_add(g, &parts[i], pulse, e);
+	if (status == 0)
+		status = stage_join_end(g, 1, joined, e);
+	stage_join_free(g);
+	return status;
 }

@@ -48,4 +48,8 @@ struct stage_part part_record(unsigned n, size_t len);
 void make_file(const char *path, const char *text);
 bool exists(const char *path);
 
+/* The parts, all of which are there, become file 1. */
+int join(struct stage_job *j, const struct stage_part *parts, size_t n,
+	const struct stage_pulse *pulse, struct stage_joined *joined, struct err *e);
+
 #endif

@@ -16,6 +16,7 @@
  *	parts ID				JSON
  *	end ID FENCE STATE REASON ROWS BYTES FILES	STATE
  *	leases, expire, kept, purge S		a number, and ids
+ *	erase SUBJECT				a number
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,10 @@ static int read_one(struct buf *out, struct err *e)
 
 static int list(struct buf *out, struct err *e)
 {
-	struct job_list l = { w[1], w[2] ? job_state_read(w[2]) : JOB_STATES_N, w[3], (int)num(4) };
+	struct job_list l = { .subject = w[1],
+		.state = w[2] ? job_state_read(w[2]) : JOB_STATES_N,
+		.token = w[3],
+		.limit = (int)num(4) };
 
 	return job_list(m, &l, out, e);
 }
@@ -226,6 +230,15 @@ static int purge(struct buf *out, struct err *e)
 	return status;
 }
 
+static int erase(struct buf *out, struct err *e)
+{
+	int64_t n = 0;
+	int status = job_remove_all(m, w[1], NULL, &n, e);
+
+	buf_printf(out, "%lld", (long long)n);
+	return status;
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(struct buf *out, struct err *e);
@@ -247,6 +260,7 @@ static const struct command {
 	{ "expire", expire },
 	{ "kept", kept },
 	{ "purge", purge },
+	{ "erase", erase },
 };
 
 static void split(char *line)

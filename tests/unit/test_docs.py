@@ -16,6 +16,11 @@ MANUAL = os.path.join(SRC, "man", "sluice.conf.5")
 COMMAND_MANUAL = os.path.join(SRC, "man", "sluice.1")
 GROUPS = ("databases", "tables", "policies")
 
+# Web servers do not start without the directory of their log of downloads: who sets them up is told, and the units make it.
+MAKES_LOGS = "install -d -o root -g sluice -m 0751 /var/log/sluice"
+SETS_UP = ("README.md", "etc/nginx.conf", "etc/apache-mod_fcgid.conf", "etc/apache-proxy-fcgi.conf", "man/sluice-sweep.8",
+           "etc/systemd/sluice-stream.service", "etc/systemd/sluice-control.service", "etc/systemd/sluice-worker.service")
+
 
 def sluice(*args):
     """Standard output of ./sluice; a failure ends the test with what the program said."""
@@ -101,6 +106,9 @@ def main():
     complaints += [f"{COMMAND_MANUAL} lacks {word}"
                    for word in set(re.findall(r"--[a-z]+|^  [a-z]+(?: init)?", sluice("--help"), re.M))
                    if word.strip() not in text]
+
+    complaints += [f"{name} does not make /var/log/sluice, or otherwise" for name in SETS_UP
+                   if MAKES_LOGS not in read(os.path.join(SRC, name))]
 
     print("\n".join(complaints) or f"{len(known)} keys agree")
     return bool(complaints)

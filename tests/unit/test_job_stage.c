@@ -14,12 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "tests/unit/job_stage_stand.h"
 
 #define DIR "stage/jobs/" JOB
@@ -246,6 +248,73 @@ static void a_lease_that_has_passed(void **state)
 	stage_job_close(j);
 }
 
+/* Who sleeps between the claim and the begin of the work clears away nothing of who came after. */
+static void a_later_lease(void **state)
+{
+	struct stage_job *j = open_job(JOB, FENCE), *next = open_job(JOB, FENCE + 3);
+	struct err e;
+
+	(void)state;
+	write_file(j, STAGE_PART, 1, PART, NULL);
+	write_file(next, STAGE_FILE, 1, PART, NULL);
+	make_file(in_root(DIR "/0.6.tmp"), "earlier");
+	make_file(in_root(DIR "/0.10.tmp"), "later");
+	assert_int_equal(stage_job_keep(j, NULL, 0, &e), 0);
+	assert_int_equal(count_names(JOB, ""), 2);
+	assert_true(exists(in_root(DIR "/file-1.10")));
+	assert_true(exists(in_root(DIR "/0.10.tmp")));
+	assert_int_equal(stage_job_keep(next, NULL, 0, &e), 0);
+	assert_int_equal(count_names(JOB, ""), 0);
+	stage_job_close(next);
+	stage_job_close(j);
+}
+
+static void what_comes_after_the_lease_gets_no_name(void **state)
+{
+	struct stage_job *j = open_job(JOB, FENCE);
+	struct sink *s = begin_file(j, STAGE_PART, 1, PART);
+	struct err e;
+
+	(void)state;
+	stage_job_until(j, clock_monotonic_us() + INT64_C(3600000000));
+	write_file(j, STAGE_PART, 2, PART, NULL);
+	stage_job_until(j, clock_monotonic_us() - 1);
+	assert_int_equal(sink_finish(s, &e), -1);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	sink_free(s);
+	assert_int_equal(count_names(JOB, ""), 1);
+	stage_job_close(j);
+}
+
+/* It can give back nothing by itself. */
+static void the_bytes_of_a_killed_process(void **state)
+{
+	_Atomic uint64_t *own =
+		mmap(NULL, sizeof *own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct stage_job *j;
+
+	(void)state;
+	settings.jobs_max_bytes = 2 * PART;
+	stage_close(stage);
+	stage = stage_open(&settings, NULL);
+	j = open_job(JOB, FENCE);
+	for (int i = 0; i < 3; i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			stage_job_count_in(j, own);
+			begin_file(j, STAGE_PART, 1, 2 * PART);
+			raise(SIGKILL);
+		}
+		assert_int_equal(waitpid(child, NULL, 0), child);
+		assert_int_equal(*own, 2 * PART);
+		stage_job_uncount(j, atomic_exchange(own, 0));
+	}
+	write_file(j, STAGE_PART, 1, 2 * PART, NULL);
+	stage_job_close(j);
+	munmap((void *)own, sizeof *own);
+}
+
 static void a_job_that_was_removed_meanwhile(void **state)
 {
 	struct stage_job *j = open_job(JOB, FENCE);
@@ -257,7 +326,7 @@ static void a_job_that_was_removed_meanwhile(void **state)
 	assert_int_equal(sink_finish(s, &e), -1);
 	assert_int_equal(e.code, ERR_NOT_FOUND);
 	sink_free(s);
-	assert_null(stage_file_new(j, STAGE_PART, 2, &e));
+	assert_null(stage_file_new(j, STAGE_PART, 2, false, &e));
 	assert_int_equal(e.code, ERR_NOT_FOUND);
 	assert_int_equal(stage_job_keep(j, NULL, 0, &e), 0);
 	assert_false(exists(in_root(DIR)));
@@ -522,6 +591,9 @@ int main(void)
 		TEST(more_than_all_jobs_may_have),
 		TEST(earlier_attempts_are_cleared_away),
 		TEST(a_lease_that_has_passed),
+		TEST(a_later_lease),
+		TEST(what_comes_after_the_lease_gets_no_name),
+		TEST(the_bytes_of_a_killed_process),
 		TEST(a_job_that_was_removed_meanwhile),
 		TEST(what_can_be_read),
 		TEST(ids_that_are_none),

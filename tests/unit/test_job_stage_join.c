@@ -47,7 +47,7 @@ static void a_thousand_parts(void **state)
 		close(fd);
 		parts[n - 1] = part_record(n, part_len(n));
 	}
-	assert_int_equal(stage_join(j, parts, PARTS, 1, NULL, &joined, &e), 0);
+	assert_int_equal(join(j, parts, PARTS, NULL, &joined, &e), 0);
 	assert_int_equal(joined.bytes, whole.len);
 	assert_int_equal(count_names(JOB, ""), 1);
 	int fd = open(in_root(DIR "/file-1.7"), O_RDONLY | O_CLOEXEC);
@@ -80,7 +80,7 @@ static void a_single_part(void **state)
 	for (int i = 0; i < 2; i++) { /* the second time over a file of that name */
 		write_file(j, STAGE_PART, 1, PART, hex);
 		part.sha256 = hex;
-		assert_int_equal(stage_join(j, &part, 1, 1, NULL, &joined, &e), 0);
+		assert_int_equal(join(j, &part, 1, NULL, &joined, &e), 0);
 		assert_int_equal(joined.bytes, PART);
 		assert_string_equal(joined.sha256, hex);
 		assert_true(is_part(in_root(DIR "/file-1.7"), 1, PART));
@@ -95,6 +95,22 @@ static int no_beat(void *arg, struct err *e)
 	return err_set(e, ERR_CLIENT_GONE, "canceled");
 }
 
+/* The first part is gone then, the others are as they were, and there is no file. */
+static void join_fails(struct stage_job *j, const struct stage_part *parts, size_t n,
+	const struct stage_pulse *pulse, enum err_code code)
+{
+	struct stage_joined joined;
+	struct err e;
+
+	write_file(j, STAGE_PART, 1, PART, NULL);
+	size_t before = count_names(JOB, "");
+
+	assert_int_equal(join(j, parts, n, pulse, &joined, &e), -1);
+	assert_int_equal(e.code, code);
+	assert_int_equal(count_names(JOB, ""), before - 1);
+	assert_false(exists(in_root(DIR "/part-0001.7")));
+}
+
 static void parts_that_are_not_as_recorded(void **state)
 {
 	struct stage_job *j = open_job(JOB, FENCE);
@@ -105,24 +121,21 @@ static void parts_that_are_not_as_recorded(void **state)
 	struct err e;
 
 	(void)state;
-	write_file(j, STAGE_PART, 1, PART, NULL);
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), -1); /* missing */
-	assert_int_equal(e.code, ERR_DISK);
+	join_fails(j, parts, 2, NULL, ERR_DISK); /* the second is missing */
 	write_file(j, STAGE_PART, 2, PART - 1, NULL);
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), -1); /* shorter */
-	assert_int_equal(stage_join(j, parts + 1, 1, 1, NULL, &joined, &e), -1);
+	join_fails(j, parts, 2, NULL, ERR_DISK); /* shorter */
+	assert_int_equal(join(j, parts + 1, 1, NULL, &joined, &e), -1);
 	assert_string_equal(e.text, "a part of the export is not what was written");
 	write_file(j, STAGE_PART, 2, PART + 1, NULL);
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), -1); /* longer */
+	join_fails(j, parts, 2, NULL, ERR_DISK); /* longer */
 	unlink(in_root(DIR "/part-0002.7"));
 	assert_int_equal(symlink("part-0001.7", in_root(DIR "/part-0002.7")), 0);
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), -1);
+	join_fails(j, parts, 2, NULL, ERR_DISK);
 	write_file(j, STAGE_PART, 2, PART, NULL);
-	assert_int_equal(stage_join(j, parts, 2, 1, &pulse, &joined, &e), -1);
-	assert_int_equal(e.code, ERR_CLIENT_GONE);
+	join_fails(j, parts, 2, &pulse, ERR_CLIENT_GONE);
 	assert_int_equal(beats, 1);
-	assert_int_equal(count_names(JOB, ""), 2); /* the parts, and nothing else */
-	assert_int_equal(stage_join(j, parts, 2, 1, NULL, &joined, &e), 0);
+	write_file(j, STAGE_PART, 1, PART, NULL);
+	assert_int_equal(join(j, parts, 2, NULL, &joined, &e), 0);
 	assert_int_equal(count_names(JOB, ""), 1);
 	stage_job_close(j);
 }
@@ -140,7 +153,7 @@ static void large_files(void **state)
 	(void)state;
 	write_file(j, STAGE_PART, 1, PART, NULL);
 	assert_int_equal(truncate(in_root(DIR "/part-0001.7"), (off_t)large), 0);
-	assert_int_equal(stage_join(j, &part, 1, 1, NULL, &joined, &e), 0);
+	assert_int_equal(join(j, &part, 1, NULL, &joined, &e), 0);
 	assert_true(joined.bytes == large);
 	int fd = stage_read(stage, "jobs/" JOB "/file-1.7", &bytes, &e);
 

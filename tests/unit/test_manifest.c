@@ -31,6 +31,7 @@ static const struct manifest whole = {
 	.snapshot = "00000003-0000001B-1",
 	.schema = NULL,
 	.lossy = "[\"amount\"]",
+	.next_cursor = "AbC",
 	.parts = parts,
 	.parts_n = 3,
 	.files = files,

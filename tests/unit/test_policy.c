@@ -125,6 +125,56 @@ static void test_tenants(void **state)
 	assert_string_equal(r.text, other.text);
 }
 
+static bool covers(const char *claims, const char *given)
+{
+	struct rights has, had;
+
+	rights_of("t", claims, &has);
+	rights_of("t", given, &had);
+	return rights_cover(&has, &had);
+}
+
+static void test_rights_cover_others(void **state)
+{
+	static const char *const less[] = { "rows", "columns", "masks", "year", "none" };
+
+	(void)state;
+	configure("",
+		"\"tables\": {\"t\": {}}, \"policies\": {"
+		"\"all\": {\"tables\": \"t\", \"roles\": \"all\"},"
+		"\"rows\": {\"tables\": \"t\", \"roles\": \"rows\", \"rows\": 9},"
+		"\"fewer\": {\"tables\": \"t\", \"roles\": \"fewer\", \"rows\": 8},"
+		"\"columns\": {\"tables\": \"t\", \"roles\": \"columns\", \"columns\": [\"a\", "
+		"\"b\"]},"
+		"\"column\": {\"tables\": \"t\", \"roles\": \"column\", \"columns\": [\"a\"]},"
+		"\"masks\": {\"tables\": \"t\", \"roles\": \"masks\", \"masks\": \"b:stars\"},"
+		"\"year\": {\"tables\": \"t\", \"roles\": \"year\", \"masks\": \"b:year\"},"
+		"\"none\": {\"tables\": \"t\", \"roles\": \"none\", \"masks\": \"b:null\"}}");
+	for (size_t i = 0; i < sizeof less / sizeof *less; i++) {
+		const char *claims = arena_printf(&arena, "{\"roles\": \"%s\"}", less[i]);
+
+		assert_true(covers("{\"roles\": \"all\"}", claims));
+		assert_true(covers(claims, claims));
+		assert_false(covers(claims, "{\"roles\": \"all\"}"));
+	}
+	assert_true(covers("{\"roles\": \"rows\"}", "{\"roles\": \"fewer\"}"));
+	assert_false(covers("{\"roles\": \"fewer\"}", "{\"roles\": \"rows\"}"));
+	assert_true(covers("{\"roles\": \"columns\"}", "{\"roles\": \"column\"}"));
+	assert_false(covers("{\"roles\": \"column\"}", "{\"roles\": \"columns\"}"));
+	assert_false(covers("{\"roles\": \"masks\"}", "{\"roles\": \"year\"}"));
+	/* What is masked of a column that was not given matters to nobody. */
+	assert_true(covers("{\"roles\": \"masks\"}", "{\"roles\": \"column\"}"));
+	assert_false(covers("{\"roles\": \"masks\"}", "{\"roles\": \"columns\"}"));
+}
+
+static void test_rights_cover_the_same_rows(void **state)
+{
+	(void)state;
+	configure("", "\"tables\": {\"t\": {\"tenant_column\": \"org\"}}");
+	assert_true(covers("{\"tenant_id\": 7}", "{\"tenant_id\": \"7\"}"));
+	assert_false(covers("{\"tenant_id\": 7}", "{\"tenant_id\": 8}"));
+}
+
 static void test_columns_add_up(void **state)
 {
 	(void)state;
@@ -381,6 +431,8 @@ int main(void)
 		cmocka_unit_test(test_open_table),
 		cmocka_unit_test(test_hidden_table),
 		cmocka_unit_test(test_tenants),
+		cmocka_unit_test(test_rights_cover_others),
+		cmocka_unit_test(test_rights_cover_the_same_rows),
 		cmocka_unit_test(test_columns_add_up),
 		cmocka_unit_test(test_masks_add_up),
 		cmocka_unit_test(test_mask_of_an_odd_name),

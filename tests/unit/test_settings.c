@@ -283,9 +283,9 @@ static void test_wrong_types(void **state)
 			"\"limits.requests\" is too large" },
 		{ "\"limits\": {\"page_rows\": 0}", "\"limits.page_rows\" must be at least 1" },
 		{ "\"limits\": {\"window\": \"999ms\"}", "\"limits.window\" must be at least 1s" },
-		{ "\"limits\": {\"window\": 60}",
-			"\"limits.window\" must be a duration: a whole number with ms, s, min, h or"
-			" d, such as \"30s\"" },
+		{ "\"limits\": {\"window\": 60}", "\"limits.window\" must be a duration: a whole "
+						  "number with ms, s, min, h, d or"
+						  " y, such as \"30s\"" },
 		{ "\"stage\": {\"max_bytes\": \"10GB\"}",
 			"\"stage.max_bytes\" must be a size: a whole number of bytes, or with K, M,"
 			" G or T, such as \"64M\"" },
@@ -447,6 +447,9 @@ static void test_units(void **state)
 		{ "60s", 60000000, "1min" },
 		{ "36h", INT64_C(129600000000), "36h" },
 		{ "7d", INT64_C(604800000000), "7d" },
+		{ "2y", INT64_C(63072000000000), "2y" },
+		{ "365d", INT64_C(31536000000000), "1y" },
+		{ "366d", INT64_C(31622400000000), "366d" },
 		{ "106751991d", INT64_C(9223372022400000000), "106751991d" },
 		{ "106751992d", -1, NULL },
 		{ "9223372036854775808ms", -1, NULL },

@@ -126,6 +126,15 @@ class Postgres:
             self.server.stop(signum, 20)
             self.server = None
 
+    def kill(self):
+        """As if the machine had lost it: all of its processes at once."""
+        pids = [self.server.pid, *process.children(self.server.pid)]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        self.server.popen.wait()
+        self.server = None
+        process.wait_until(lambda: not any(map(process.is_there, pids)), "the end of its processes", 10)
+
     def conninfo(self, user="sluice", dbname=database):
         return f"host={self.host} port={self.port} user={user} dbname={dbname}"
 

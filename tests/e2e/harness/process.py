@@ -47,6 +47,13 @@ def free_port():
         return s.getsockname()[1]
 
 
+def run(command, env=None):
+    """Run a program that must succeed; its standard output."""
+    done = subprocess.run(command, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def wait_until(condition, what, seconds=20):
     """Ask every few milliseconds until condition() is true. seconds: times PATIENCE."""
     end = time.monotonic() + seconds * PATIENCE

@@ -153,6 +153,7 @@ class Site:
         text = text.replace("/run/sluice/", self.path("run", ""))
         text = text.replace("/usr/libexec/sluice/sluice.fcgi", self.program)
         text = text.replace("/var/lib/sluice/stage", self.path("stage"))
+        text = text.replace("/var/log/sluice/", self.path("front", "")).replace("/var/log/nginx/", self.path("front", ""))
         if not self.sendfile:
             text = re.sub(r"(?m)^ *fastcgi_param SLUICE_SENDFILE .*\n", "", text)
         return text.replace("/etc/sluice/sluice.conf", self.config)
