@@ -297,11 +297,24 @@ static bool is_due(struct jwks *j, int fd)
 	return false;
 }
 
-/* wait: for another process that is fetching. */
-static void renew_once(struct jwks *j, bool wait)
+static bool is_old(const struct jwks *j)
+{
+	return j->is_remote && !is_near(clock_wall_us(), j->made_us, age(j));
+}
+
+static bool has(const struct jwks *j, const char *kid, enum jwk_alg alg)
+{
+	bool other = false;
+
+	return jwk_set_find(&j->set, kid, alg, &other) != NULL;
+}
+
+/* Who needs the key waits for another process that is fetching. */
+static void renew_once(struct jwks *j, const char *kid, enum jwk_alg alg)
 {
 	if (is_near(clock_wall_us(), j->tried_us, j->s->auth_refresh_us))
 		return;
+	bool wait = !has(j, kid, alg);
 	int fd = lock(j, wait);
 
 	if (fd < 0) {
@@ -312,7 +325,8 @@ static void renew_once(struct jwks *j, bool wait)
 		return;
 	}
 	reload(j, false);
-	if (is_due(j, fd))
+	/* Not again for what the other process has fetched, however long that took. */
+	if ((!has(j, kid, alg) || is_old(j)) && is_due(j, fd))
 		renew(j);
 	close(fd); /* gives up the lock; the stamp is no loss */
 }
@@ -329,11 +343,6 @@ static void reread_once(struct jwks *j)
 
 /* ---- the interface */
 
-static bool is_old(const struct jwks *j)
-{
-	return j->is_remote && !is_near(clock_wall_us(), j->made_us, age(j));
-}
-
 const struct jwk *jwks_find(struct jwks *j, const char *kid, enum jwk_alg alg, struct err *e)
 {
 	bool other = false;
@@ -344,7 +353,7 @@ const struct jwk *jwks_find(struct jwks *j, const char *kid, enum jwk_alg alg, s
 	if (!k && !j->is_remote)
 		reread_once(j);
 	else if (!k || is_old(j))
-		renew_once(j, !k);
+		renew_once(j, kid, alg);
 	k = jwk_set_find(&j->set, kid, alg, &other);
 	if (k)
 		return k;
