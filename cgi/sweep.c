@@ -156,16 +156,8 @@ static int tell(const struct sweep *s)
 }
 
 /* What was done is told even when something failed. */
-static int sweep(struct sweep *s, struct err *e)
+static int sweep_alone(struct sweep *s, struct err *e)
 {
-	int alone = job_sweep_alone(s->metadata, e);
-
-	if (alone < 0)
-		return -1;
-	if (!alone) {
-		puts("another sluice-sweep is at it");
-		return 0;
-	}
 	if (ask(s, e) < 0)
 		return -1;
 	struct err later;
@@ -177,6 +169,22 @@ static int sweep(struct sweep *s, struct err *e)
 		failed = -1;
 	if (tell(s) && !failed)
 		failed = err_set(e, ERR_DISK, "the output cannot be written: %s", strerror(errno));
+	return failed;
+}
+
+static int sweep(struct sweep *s, struct err *e)
+{
+	int alone = job_sweep_alone(s->metadata, e);
+
+	if (alone < 0)
+		return -1;
+	if (!alone) {
+		puts("another sluice-sweep is at it");
+		return 0;
+	}
+	int failed = sweep_alone(s, e);
+
+	job_sweep_done(s->metadata);
 	return failed;
 }
 

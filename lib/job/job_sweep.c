@@ -14,11 +14,12 @@
 /* So many at a time as are certain to be done within a statement's time. */
 #define SOME "10000"
 
+/* The keys are "swep", "jobs" in ASCII. */
+#define LOCK "(1937204592, 1785684595)"
+
 int job_sweep_alone(struct metadata *m, struct err *e)
 {
-	/* The keys are "swep", "jobs" in ASCII. */
-	PGresult *r =
-		metadata_run(m, "SELECT pg_try_advisory_lock(1937204592, 1785684595)", NULL, 0, e);
+	PGresult *r = metadata_run(m, "SELECT pg_try_advisory_lock" LOCK, NULL, 0, e);
 
 	if (!r)
 		return -1;
@@ -26,6 +27,13 @@ int job_sweep_alone(struct metadata *m, struct err *e)
 
 	PQclear(r);
 	return alone;
+}
+
+void job_sweep_done(struct metadata *m)
+{
+	struct err ignored; /* without a session there is no lock */
+
+	PQclear(metadata_run(m, "SELECT pg_advisory_unlock" LOCK, NULL, 0, &ignored));
 }
 
 void job_put_lost(struct buf *b)

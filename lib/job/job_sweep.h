@@ -11,8 +11,11 @@
 
 struct metadata;
 
-/* 1: this session is the one that sweeps, until it ends; 0: another is at it. */
+/* 1: this session is the one that sweeps, until job_sweep_done, or it ends; 0: another is at it. */
 int job_sweep_alone(struct metadata *m, struct err *e);
+
+/* The next may sweep at once: that a session has ended the server may notice late. */
+void job_sweep_done(struct metadata *m);
 
 /* The problem object of a job whose last worker was lost. */
 void job_put_lost(struct buf *b);
