@@ -23,17 +23,20 @@ from harness.redis import Redis
 ROOT = Path(__file__).resolve().parents[2]
 KEY, OTHER = "0123456789abcdef" * 4, "f" * 64
 MOST_BYTES, MOST_ANSWERS = 64 << 20, 1000  # that all may keep together, here
+WAIT_MS = 2000  # that a call may take, here: longer than a busy machine lets a process stand still
+DOWN = 5  # seconds without a call after one that failed (lib/job/cache.c)
+QUIET = 60  # seconds between two lines about that
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    """The tool with sanitizers, and with a small limit."""
+    """The tool with sanitizers, with a small limit, and with patience."""
     folder = tmp_path_factory.mktemp("cache_tool")
     (folder / "config.h").touch()
     libpq = subprocess.run(["pkg-config", "--cflags", "libpq"], capture_output=True, text=True, check=True).stdout.split()
     subprocess.run(
         ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined", f'-DCACHE_DATABASE_BYTES="{MOST_BYTES}"',
-         f'-DCACHE_DATABASE_ANSWERS="{MOST_ANSWERS}"',
+         f'-DCACHE_DATABASE_ANSWERS="{MOST_ANSWERS}"', f"-DCACHE_WAIT_MS={WAIT_MS}",
          f"-I{ROOT}", f"-I{folder}", *libpq, "-o", folder / "cache_tool", ROOT / "tests/unit/cache_tool.c",
          *ROOT.glob("lib/base/*.c"), *ROOT.glob("lib/job/cache*.c"), ROOT / "lib/job/metadata.c",
          ROOT / "lib/source/postgres_connect.c", "-lpq", "-ljson-c", "-lcrypto", "-lz"], check=True)
@@ -101,7 +104,7 @@ class Tool:
     def stop(self):
         self.running.stdin.close()
         self.running.stdout.close()
-        assert self.running.wait(20) == 0
+        assert self.running.wait(20 * process.PATIENCE) == 0
 
 
 @pytest.fixture
@@ -174,12 +177,10 @@ def test_nothing_is_added_to_what_is_too_much(start, db, n, size):
 
 # ---- what happens to the server
 
-def after_the_pause(tool, key):
-    """Nothing is asked at first, though the server would answer; then it is."""
-    assert tool.get(key) is None
-    begin = time.monotonic()
+def after_the_pause(tool, key, since):
+    """Nothing is asked at first, though the server would answer; then it is. since: before the call that waited in vain."""
     process.wait_until(lambda: tool.get(key), "another try")
-    assert time.monotonic() - begin > 1
+    assert time.monotonic() - since > DOWN + 0.9 * WAIT_MS / 1000
 
 
 @contextlib.contextmanager
@@ -196,10 +197,11 @@ def test_a_statement_that_waits_is_given_up(start, db):
     reader, writer = start(), start()
     reader.put(KEY)
     writer.put(KEY)
+    since = time.monotonic()
     with locked(db):
         assert reader.get(KEY) is None
         writer.put(OTHER)
-    after_the_pause(reader, KEY)
+    after_the_pause(reader, KEY, since)
     assert db.said().count("the cache is down") == 2
 
 
@@ -220,10 +222,11 @@ def test_a_server_that_hangs_is_given_up(start, db):
     reader.put(KEY)
     assert writer.get(KEY) == b"value"
     assert len(db.backends()) == 2
+    since = time.monotonic()
     with stopped(db.backends()):
         assert reader.get(KEY) is None
         writer.put(OTHER, b"x" * (4 << 20))
-    after_the_pause(reader, KEY)
+    after_the_pause(reader, KEY, since)
     assert db.said().count("the cache is down") == 2
 
 
@@ -266,16 +269,17 @@ def redis(tmp_path_factory, top):
     server.stop()
 
 
-def is_hit(site, token, definition=None, **options):
+def is_hit(site, token, definition=None):
     """Whether it was answered from the cache; it must be answered, and well."""
-    answer = ask(site, token, definition or DEFINITION, **options)
+    answer = ask(site, token, definition or DEFINITION)
     assert answer.status == 200, answer.body
     assert [row["user_id"] for row in answer.json()["rows"]] == list(range(1, (definition or DEFINITION)["page"]["limit"] + 1))
     return re.search(r"cache;desc=(\w+)", answer.headers["server-timing"])[1] == "hit"
 
 
-def wait_for_hit(site, token):
-    process.wait_until(lambda: is_hit(site, token), "an answer from the cache")
+def wait_for_hit(site, token, definition=None):
+    """A worker that had no answer in time does without the cache for a while."""
+    process.wait_until(lambda: is_hit(site, token, definition), "an answer from the cache")
 
 
 def keys_in(place, postgres):
@@ -294,10 +298,11 @@ def test_an_answer_is_found_again(make_site, place, token, postgres):
     postgres.execute("TRUNCATE sluice.cache")
     assert keys_in(place, postgres) == [] and not is_hit(site, token)
     wait_for_hit(site, token)
-    assert is_hit(site, token)
     (key,) = keys_in(place, postgres)
     assert re.fullmatch("sluice:q:[0-9a-f]{64}", key)
-    assert not is_hit(site, token, {**DEFINITION, "page": {"limit": 49}})
+    other = {**DEFINITION, "page": {"limit": 49}}
+    assert not is_hit(site, token, other)
+    wait_for_hit(site, token, other)
     assert len(keys_in(place, postgres)) == 2
     if place:
         assert 0 < int(place.cli("PTTL", key)) <= 600_000
@@ -313,13 +318,15 @@ def test_what_was_kept_is_not_for_another_configuration(make_site, redis, token,
         if change == "conninfo" else {"tables": {"users": {change: changes[change]}}}
     for _ in range(2):  # the second is a site as the first: what it asks was kept
         site = make_site(settings=same, workers=(1, 1))
-        first, second = (is_hit(site, token, definition) for _ in range(2))
-    assert first and second
+        wait_for_hit(site, token, definition)
+    assert redis.cli("DBSIZE") == "1"
     site = make_site(settings=config.merge(same, other), workers=(1, 1))
     answer = ask(site, token, definition)
     assert answer.status == 200 and "cache;desc=miss" in answer.headers["server-timing"]
     if change == "columns":
         assert set(answer.json()["rows"][0]) == {"user_id", "name"}
+    process.wait_until(lambda: "cache;desc=hit" in ask(site, token, definition).headers["server-timing"], "an answer of its own")
+    assert redis.cli("DBSIZE") == "2"
 
 
 @pytest.mark.parametrize("settings", [{"keep": "0"}, {"max_bytes": 100}], ids=str)
@@ -330,7 +337,7 @@ def test_nothing_is_kept_where_nothing_may_be(make_site, redis, token, settings)
 
 
 def test_queries_are_answered_whatever_becomes_of_redis(make_site, redis, token):
-    site = make_site(settings={"cache": {"redis": redis.url}}, workers=(1, 1))
+    site, began = make_site(settings={"cache": {"redis": redis.url}}, workers=(1, 1)), time.monotonic()
     wait_for_hit(site, token)
     redis.server.popen.send_signal(signal.SIGSTOP)
     try:
@@ -344,7 +351,7 @@ def test_queries_are_answered_whatever_becomes_of_redis(make_site, redis, token)
     redis.start()
     wait_for_hit(site, token)
     with open(site.path("log", "sluice.log"), encoding="utf-8") as f:
-        assert sum("the cache is down" in line for line in f) == 1
+        assert 1 <= sum("the cache is down" in line for line in f) <= 1 + (time.monotonic() - began) // QUIET
 
 
 def test_a_place_that_cannot_be_understood_ends_the_responder(nginx_site, tmp_path):
@@ -354,7 +361,7 @@ def test_a_place_that_cannot_be_understood_ends_the_responder(nginx_site, tmp_pa
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "sock"))
         listener.listen()
-        done = subprocess.run([nginx_site.program], stdin=listener, capture_output=True, text=True, timeout=10,
+        done = subprocess.run([nginx_site.program], stdin=listener, capture_output=True, text=True, timeout=60,
                               env={**os.environ, "SLUICE_CONFIG": path}, check=False)
     assert done.returncode == 78 and "cache.redis: must be" in done.stderr and "sesame" not in done.stderr
     done = subprocess.run([os.path.join(nginx_site.prefix, "bin", "sluice"), "-c", path, "config"],
