@@ -21,6 +21,7 @@ def default(top, postgres):
         "log": {"file": f"{top}/log/sluice.log"},
         "auth": {"jwks": f"file:{top}/jwks.json", "issuer": ISSUER, "audience": AUDIENCE},
         "limits": {"requests": 0},
+        "worker": {"max_requests": 0},  # one that left in the middle of the tests would look as if it had died
         "state": {"dir": f"{top}/state"},
         "stage": {"dir": f"{top}/stage"},
         "metadata": {"database": "main"},

@@ -136,7 +136,8 @@ class Site:
                     "--", self.program]
         env = {**self.env, "SLUICE_CONFIG": self.config, "SLUICE_POOL": pool}
         self.pools[pool] = process.Process(f"{pool} pool", command, self.path("log", f"{pool}.err"), env)
-        self.pools[pool].wait_ready(lambda: process.accepts(socket))
+        # The socket is there before them.
+        self.pools[pool].wait_ready(lambda: len(self.workers(pool)) == n and process.accepts(socket))
 
     def start_front(self):
         command = self._nginx() if self.front == "nginx" else self._apache()
