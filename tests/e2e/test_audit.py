@@ -27,7 +27,7 @@ def lines(postgres, where="true", dbname="sluice"):
 
 def the_line(postgres, where, dbname="sluice"):
     """The one that such a request leaves, once it has been answered."""
-    process.wait_until(lambda: lines(postgres, where, dbname), f"a line where {where}", 5)
+    process.wait_until(lambda: lines(postgres, where, dbname), f"a line where {where}")
     (line,) = lines(postgres, where, dbname)
     return line
 
@@ -126,7 +126,7 @@ def test_who_asks_too_often_leaves_one(make_site, caller, postgres):
     site = make_site(settings={"limits": {"requests": 1}})
     for status in (200, 429, 429):
         assert curl(f"{site.url}/api/v1/tables", token).status == status
-    process.wait_until(lambda: len(lines(postgres, f"subject = '{subject}'")) == 3, "three lines", 5)
+    process.wait_until(lambda: len(lines(postgres, f"subject = '{subject}'")) == 3, "three lines")
     assert [line["outcome"] for line in lines(postgres, f"subject = '{subject}'")] == ["ok", *["too-many-requests"] * 2]
 
 
@@ -138,7 +138,7 @@ def test_public_routes_leave_none(nginx_site, caller, postgres):
     # The same workers have written what came after these.
     for _ in range(3):
         curl(f"{nginx_site.url}/tables", token)
-    process.wait_until(lambda: len(lines(postgres, f"subject = '{subject}'")) >= 3, "three lines", 5)
+    process.wait_until(lambda: len(lines(postgres, f"subject = '{subject}'")) >= 3, "three lines")
     assert {line["action"] for line in lines(postgres, f"subject = '{subject}'")} == {"tables"}
 
 
@@ -187,7 +187,7 @@ def audited(fleet, postgres):
     site = fleet.start(workers=(8, 2), settings=audited_settings(postgres))
     yield site
     fleet.stop(site)
-    postgres.execute(f"DROP DATABASE {DATABASE}", dbname="postgres")
+    postgres.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)", dbname="postgres")
 
 
 def audited_settings(postgres, **more):
@@ -205,8 +205,8 @@ def test_a_table_that_is_given_for_a_purpose_only(audited, caller, postgres, pat
     assert answer.status == 200
     line = the_line(postgres, of_id(answer), DATABASE)
     assert (line["table_key"], line["purpose"]) == ("careful", "the yearly report")
-    process.wait_until(lambda: len(lines(postgres, f"subject = '{caller[0]}'", DATABASE)) == 4, "a line of each", 5)
     assert curl(f"{audited.url}/api/v1/tables/careful/schema", caller[1]).status == 200  # no rows
+    process.wait_until(lambda: len(lines(postgres, f"subject = '{caller[0]}'", DATABASE)) == 5, "a line of each")
 
 
 @pytest.mark.parametrize("purpose, status", [
@@ -259,7 +259,7 @@ def test_200_requests_at_once_make_one_chain(audited, issuer, postgres):
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda i: curl(audited.url + paths[i % 4], tokens[i % 8]), range(200)))
     assert {answer.status for answer in answers} == {200}
-    process.wait_until(lambda: len(lines(postgres, dbname=DATABASE)) == before + 200, "200 lines", 5)
+    process.wait_until(lambda: len(lines(postgres, dbname=DATABASE)) == before + 200, "200 lines")
     assert verify(audited)[0] == 0
     made = lines(postgres, dbname=DATABASE)
     assert [line["seq"] for line in made] == list(range(1, before + 201))
@@ -410,7 +410,7 @@ def test_a_database_that_cannot_hold_every_text_is_refused(audited, postgres):
         done = audited.sluice("-c", path, "migrate", check=False)
         assert done.returncode == 1 and "UTF8" in done.stderr
     finally:
-        postgres.execute("DROP DATABASE narrow", dbname="postgres")
+        postgres.execute("DROP DATABASE narrow WITH (FORCE)", dbname="postgres")
 
 
 # ---- who exported
@@ -420,12 +420,12 @@ def test_who_exported(ten, caller, postgres, issuer):
     subject, token = caller
     odd = issuer.token(sub="tab\there\\n")
     first = curl(rows_url(ten, "users", limit=3), token, headers={"Sluice-Purpose": "why not"})
-    process.wait_until(lambda: len(lines(postgres, dbname=DATABASE)) == 1, "a line", 5)
+    process.wait_until(lambda: len(lines(postgres, dbname=DATABASE)) == 1, "a line")
     curl(rows_url(ten, "users", limit=0), odd)
     curl(rows_url(ten, "projects", limit=1), token)
     curl(rows_url(ten, "users", limit=1), token, method="HEAD")
     curl(f"{ten.url}/api/v1/tables/users/schema", token)
-    process.wait_until(lambda: len(lines(postgres, dbname=DATABASE)) == 5, "five lines", 5)
+    process.wait_until(lambda: len(lines(postgres, dbname=DATABASE)) == 5, "five lines")
     append(postgres, 77, "records", "projects,users")
     names, *rows = (line.split("\t") for line in who(ten, "--table", "users").splitlines())
     assert names == ["time", "subject", "tenant", "action", "rows", "bytes", "outcome", "purpose", "address"]
@@ -469,7 +469,7 @@ def test_a_line_that_cannot_be_written_spoils_nothing(make_deaf, token):
     site = make_deaf()
     answer = curl(rows_url(site, "users", limit=2), token)
     assert (answer.exit, answer.status) == (0, 200)
-    process.wait_until(lambda: warned(site, "warn"), "a warning", 5)
+    process.wait_until(lambda: warned(site, "warn"), "a warning")
     (warning,) = warned(site, "warn")
     assert warning["id"] == answer.headers["sluice-export-id"] and "permission denied" in warning["cause"]
 
@@ -485,7 +485,7 @@ def test_required_and_not_possible(make_deaf, caller, postgres):
     for url in heads:  # which tell something of rows too
         assert curl(url, token, method="HEAD").status == 503
     assert curl(f"{site.url}/api/v1/tables/users/schema", token).status == 200  # nothing of rows
-    process.wait_until(lambda: len(warned(site, "error")) == 6, "an error for each", 5)
+    process.wait_until(lambda: len(warned(site, "error")) == 6, "an error for each")
     postgres.execute("GRANT INSERT ON sluice.audit TO sluice", dbname=DATABASE)
     answer = curl(rows_url(site, "users", limit=4), token)
     assert (answer.exit, answer.status) == (0, 200)
@@ -506,7 +506,7 @@ def test_its_database_is_down(make_site, spare_postgres, token):
         said = problem.check(curl(rows_url(site, "users", limit=4), token), 503)
         assert "audited" in said["detail"]
         assert curl(f"{site.url}/api/v1/tables", token).status == 200
-        process.wait_until(lambda: len(warned(site, "error")) == 2, "errors", 5)
+        process.wait_until(lambda: len(warned(site, "error")) == 2, "errors")
     finally:
         spare_postgres.start()
     answer = curl(rows_url(site, "users", limit=4), token)

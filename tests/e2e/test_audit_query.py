@@ -1,6 +1,7 @@
 """What the audit tells of queries: what was asked in one form, without what could be a value of somebody's row."""
 
 import json
+import re
 import uuid
 
 import pytest
@@ -49,7 +50,7 @@ def the_lines(postgres, subject, n=1):
     """In the order of the requests, once there are n."""
     sql = (f"SELECT action, table_key, joined, definition, format, status, rows, reason FROM sluice.audit"
            f" WHERE subject = '{subject}' ORDER BY seq")
-    process.wait_until(lambda: len(postgres.execute(sql)) >= n, f"{n} lines", 5)
+    process.wait_until(lambda: len(postgres.execute(sql)) >= n, f"{n} lines")
     names = ("action", "table", "joined", "definition", "format", "status", "rows", "reason")
     found = [dict(zip(names, row)) for row in postgres.execute(sql)]
     assert len(found) == n
@@ -121,14 +122,17 @@ def test_values_beside_private_columns_are_hidden(private, caller, postgres, ask
 @pytest.mark.parametrize("asked, said", CONDITIONS, ids=[json.dumps(said) for _, said in CONDITIONS])
 def test_of_a_kept_answer_the_same(private, caller, postgres, asked, said):
     """But for a column that is named as one of a join would be: there the registry alone is asked."""
-    definition = {"from": "pets", "filter": asked, "select": ["name"], "page": {"limit": 5}}
-    # A worker keeps no answer before it has seen every table that joins could reach.
-    ask(private, private.issuer.token(tenant_id="t-1"), {"from": "pets", "select": ["keeper.city"], "page": {"limit": 1}})
-    for _ in range(2):
-        answer = ask(private, caller[1], definition)
-        assert answer.status == 200
-    assert "desc=hit" in answer.headers["server-timing"]
-    first, second = the_lines(postgres, caller[0], 2)
+    definition, answers = {"from": "pets", "filter": asked, "select": ["name"], "page": {"limit": 5}}, []
+
+    def is_kept():
+        # A worker keeps no answer before it has seen every table that joins could reach, and none while the cache is slow.
+        ask(private, private.issuer.token(tenant_id="t-1"), {"from": "pets", "select": ["keeper.city"], "page": {"limit": 1}})
+        answers.append(ask(private, caller[1], definition))
+        assert answers[-1].status == 200
+        return "desc=hit" in answers[-1].headers["server-timing"]
+    process.wait_until(is_kept, "an answer that was kept")
+    assert "desc=miss" in answers[0].headers["server-timing"]
+    first, *_, second = the_lines(postgres, caller[0], len(answers))
     assert first["definition"] == second["definition"] and json.loads(second["definition"])["filter"] == said
     assert first["joined"] == second["joined"] or said["eq"][0] == "owner.city"
     assert first["rows"] == second["rows"]
@@ -177,6 +181,9 @@ REFUSED = [  # definition, parameters, status, and of the line: table, what is t
 ]
 
 
+TELLING = re.compile("secret|(?<![-0-9a-f])70077(?![-0-9a-f])")  # an identifier may hold the same digits
+
+
 @pytest.mark.parametrize("definition, params, status, table, said", REFUSED)
 def test_refusals_tell_no_more(private, caller, postgres, definition, params, status, table, said):
     answer = ask(private, caller[1], definition, params=params)
@@ -186,8 +193,7 @@ def test_refusals_tell_no_more(private, caller, postgres, definition, params, st
     assert json.loads(line["definition"]) == {"from": definition["from"], "filter": said}
     logged = [record for record in log_records(private) if record.get("sub") == caller[0]]
     assert len(logged) == 1
-    for secret in ("secret", "70077"):
-        assert secret not in str(line) and secret not in str(logged)
+    assert not TELLING.search(str(line)) and not TELLING.search(str(logged))
 
 
 def test_what_is_no_definition_is_not_told(private, caller, postgres):

@@ -56,7 +56,7 @@ def log_of(site):
 def sweep(site, settings=None, status=0):
     """Both figures of its one line."""
     done = subprocess.run(process.as_user(site.user, [site.path("sweeper")]), capture_output=True, text=True, check=False,
-                          env={**os.environ, **site.env, "SLUICE_CONFIG": settings or site.config}, timeout=60)
+                          env={**os.environ, **site.env, "SLUICE_CONFIG": settings or site.config}, timeout=60 * process.PATIENCE)
     assert done.returncode == status and (status or not done.stderr), done
     told = dict(part.rsplit(" ", 1) for part in done.stdout.strip().split(", ") if "deliveries" in part)
     return int(told["deliveries noted"]), int(told["deliveries unknown"])
@@ -70,6 +70,18 @@ def lines(site, job_id, action="delivered"):
     return [dict(zip(("id", "subject", "status", "bytes", "outcome", "address", "ms"), line)) for line in found]
 
 
+def handed_over(site, job_id, n):
+    """The audit's lines of so many downloads: a worker may write them when the client has all already."""
+    found = []
+
+    def noted():
+        found[:] = [line for line in lines(site, job_id, "download") if line["outcome"] == "handed-over"]
+        return len(found) >= n
+    process.wait_until(noted, "the audit's lines of what was handed over")
+    assert len(found) == n
+    return found
+
+
 def logged(site, n):
     """Once the web server has written n lines in all: it does so when it has sent the last byte, not when that has come."""
     def written():
@@ -78,7 +90,7 @@ def logged(site, n):
                 return f.read().split("\n")[:-1]
         except FileNotFoundError:
             return []
-    process.wait_until(lambda: len(written()) >= n, f"{n} lines of the web server's log", 20)
+    process.wait_until(lambda: len(written()) >= n, f"{n} lines of the web server's log")
     assert len(written()) == n
     return [json.loads(line) for line in written()]
 
@@ -127,15 +139,11 @@ def test_what_left_is_in_the_audit(place, token):
     assert curl(url_of(place, small), token, headers={"Accept-Encoding": "gzip"}).status == 200  # Sluice sends it, but mod_fcgid
     got = cut(place, big, token)
     part = cut(place, big, token, 1 << 20, [("Range", f"bytes={1 << 20}-")])
-    handed_over = 5 + (place.front == "mod_fcgid")
-    records = logged(place, before + handed_over)[before:]
-    assert sweep(place) == (handed_over, 0)
-    told, asked = lines(place, small), []
-
-    def noted():  # a worker may do so when the client has all already
-        asked[:] = [[line for line in lines(place, job, "download") if line["outcome"] == "handed-over"] for job in (small, big)]
-        return [len(some) for some in asked] == [len(told), 2]
-    process.wait_until(noted, "the audit's lines of what was handed over")
+    asked = [handed_over(place, small, 3 + (place.front == "mod_fcgid")), handed_over(place, big, 2)]
+    sent = sum(map(len, asked))
+    records = logged(place, before + sent)[before:]
+    assert sweep(place) == (sent, 0)
+    told = lines(place, small)
     assert [(line["status"], line["bytes"], line["outcome"]) for line in told[:3]] == [
         (200, len(CONTENT), "ok"), (206, 1000, "ok"), (206, 5, "ok")]
     assert [line["id"] for line in told] == [line["id"] for line in asked[0]] and {line["address"] for line in told} == {"127.0.0.1"}
@@ -158,6 +166,7 @@ def test_a_download_goes_on_where_it_was_cut(place, token, tmp_path):
     target.write_bytes(CONTENT[:took])
     rest = curl(url_of(place, job_id), token, options=("-C", str(took)))
     assert rest.status == 206 and target.read_bytes() + rest.body == CONTENT
+    handed_over(place, job_id, 2)
     logged(place, before + 2)
     assert sweep(place) == (2, 0)
     first, second = lines(place, job_id)
@@ -173,6 +182,7 @@ def test_the_rest_of_the_site_is_not_in_that_log(place, token):
     assert curl(f"{place.url}/api/v1/tables", token, headers={"Sluice-Delivery": str(uuid.uuid4())}).status == 200
     job_id = export(place, b"")
     assert curl(url_of(place, job_id), token).status == 200
+    handed_over(place, job_id, 1)
     assert [record["status"] for record in logged(place, before + 1)[before:]] == [200]
     assert sweep(place) == (1, 0)
     assert [(line["bytes"], line["outcome"]) for line in lines(place, job_id)] == [(0, "ok")]
@@ -331,7 +341,7 @@ def test_nginx_goes_on_in_the_new_file(behind_nginx, token):
 
         def is_noted():
             return curl(url_of(site, job_id), token).status == 200 and count(site) > 0
-        process.wait_until(is_noted, "a line in the new file", 10)
+        process.wait_until(is_noted, "a line in the new file")
     finally:
         os.chown(folder, was.st_uid, was.st_gid)
         os.chmod(folder, was.st_mode & 0o7777)
@@ -418,7 +428,7 @@ def test_several_at_once(log):
     said = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=log_env(log))
             for _ in range(4)]
     for one in said:
-        out, err = one.communicate(timeout=60)
+        out, err = one.communicate(timeout=60 * process.PATIENCE)
         assert (one.returncode, err) == (0, ""), (out, err)
     assert sorted(log.told()) == sorted(ids)
 
@@ -480,7 +490,8 @@ def test_sluice_counts_what_it_sends(unaided, token):
     assert len(curl(url_of(unaided, small), token, headers={"Range": "bytes=100-1099"}).body) == 1000
     assert curl(url_of(unaided, small), token, "HEAD").status == 200
     got = cut(unaided, big, token)
-    process.wait_until(lambda: lines(unaided, big, "download"), "its line", 20)
+    for job_id, action in ((small, "download"), (small, "head"), (big, "download")):
+        process.wait_until(lambda of=(job_id, action): lines(unaided, *of), "its line")
     (line,) = lines(unaided, small, "download")
     assert (line["status"], line["bytes"], line["outcome"]) == (206, 1000, "ok")
     (head,) = lines(unaided, small, "head")

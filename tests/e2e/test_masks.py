@@ -395,8 +395,11 @@ def test_each_role_has_its_own_answers(site, of):
         first = {role: ask(site, of(*role), definition) for role in roles if role}
         assert ask(site, of(), definition).status == 404
         for role, answer in first.items():
-            again = ask(site, of(*role), definition)
-            assert again.json()["rows"] == answer.json()["rows"] and "desc=hit" in again.headers["server-timing"]
+            def is_kept(role=role, answer=answer):  # a worker that had no answer in time does without the cache for a while
+                again = ask(site, of(*role), definition)
+                assert again.json()["rows"] == answer.json()["rows"]
+                return "desc=hit" in again.headers["server-timing"]
+            process.wait_until(is_kept, "an answer from the cache")
         if "mail" in definition["select"]:
             clear = first[("clear",)].json()["rows"]
             assert first[("stars", "clear")].json()["rows"] == clear
@@ -524,7 +527,8 @@ def test_a_policy_that_does_not_fit_closes_the_table(site, of, name, why):
     assert why not in json.dumps(said)
     assert name not in {table["key"] for table in get(site, "/api/v1/tables", of("a")).json()["tables"]}
     with open(site.path("log", "sluice.log"), encoding="utf-8") as log:
-        causes = [line for line in map(json.loads, log) if line["msg"] == "a registered table is not available"]
+        lines = [json.loads(line) for line in log if line.endswith("\n")]
+        causes = [line for line in lines if line["msg"] == "a registered table is not available"]
     assert any(line["table"] == name and why in line["cause"] for line in causes)
 
 

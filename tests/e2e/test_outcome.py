@@ -1,5 +1,6 @@
 """What became of an export can be asked afterwards, by who made it: GET /api/v1/exports/{Sluice-Export-Id}."""
 
+import datetime
 import hashlib
 
 import pytest
@@ -21,7 +22,8 @@ def test_of_a_good_one(fault_site, token, suffix, table, rows):
     assert (how["table"], how["format"], how["rows"]) == (table, suffix, rows)
     assert how["bytes"] == len(answer.body)
     assert how["sha256"] == hashlib.sha256(answer.body).hexdigest()
-    assert how["startedAt"] < how["endedAt"] < how["expiresAt"]
+    began, ended, expires = (datetime.datetime.fromisoformat(how[name]) for name in ("startedAt", "endedAt", "expiresAt"))
+    assert began < ended < expires
 
 
 def test_of_a_part(fault_site, token):
@@ -83,7 +85,7 @@ def test_of_an_unknown_one(fault_site, token, export_id):
 def test_is_kept_no_longer_than_configured(make_site, front, token, postgres):
     site = make_site(front=front, settings={"metadata": {"keep": "1s"}})
     export_id = curl(rows_url(site, "empty"), token).headers["sluice-export-id"]
-    process.wait_until(lambda: outcome(site, token, export_id).status == 404, "it is no longer kept", 3)
+    process.wait_until(lambda: outcome(site, token, export_id).status == 404, "it is no longer kept")
     check_problem(outcome(site, token, export_id), 404)
     # A process deletes what has expired when it notes its first export.
     assert postgres.execute(f"SELECT count(*) FROM sluice.outcomes WHERE id = '{export_id}'") == [(1,)]

@@ -81,7 +81,7 @@ def path_of(site):
 
 def lines(site, message):
     with open(site.path("log", "sluice.log"), encoding="utf-8") as log:
-        return sum(json.loads(line)["msg"] == message for line in log)
+        return sum(json.loads(line)["msg"] == message for line in log if line.endswith("\n"))
 
 
 def test_processes_share_one_file(make_site):
@@ -98,7 +98,7 @@ def start_by_hand(site):
     if process.is_root():
         command += ["-u", site.user, "-U", site.user]
     return subprocess.run([*command, "--", site.program], env={**os.environ, **site.env, "SLUICE_CONFIG": site.config},
-                          capture_output=True, text=True, check=False, timeout=20)
+                          capture_output=True, text=True, check=False, timeout=60 * process.PATIENCE)
 
 
 @pytest.mark.parametrize("mode, size, fault", ((0o644, 32, "0600"), (0o600, 31, "32 bytes"), (0o600, 0, "32 bytes")))

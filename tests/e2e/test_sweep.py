@@ -49,7 +49,7 @@ def counts(out):
 
 def sweep(site):
     ran = start(site)
-    out, err = ran.communicate(timeout=60)
+    out, err = ran.communicate(timeout=60 * process.PATIENCE)
     assert (ran.returncode, err) == (0, ""), (out, err)
     return counts(out)
 
@@ -102,13 +102,15 @@ def old_litter(site):
 
 def test_leases_end_and_the_forgotten_are_forgotten(place, postgres, token):
     """The first, while there are no workers: a claim ends leases too."""
+    sweep(place)  # what other tests have left
+
     def job(state, more, values):
         return postgres.execute(
             f"INSERT INTO sluice.jobs (id, subject, principal, request, payload, state, expires{more})"
             f" VALUES (gen_random_uuid(), 'sweep', '{{}}', '{{}}', decode(repeat('00', 32), 'hex'), '{state}', {values})"
             " RETURNING id")[0][0]
 
-    week = "now() - interval '7 days 1 minute'"
+    week = "now() - interval '604860 seconds'"  # a week of days may have an hour less
     lost = job("running", ", direct, lease_until", "now() + interval '1 day', true, now() - interval '1 s'")
     old = job("expired", ", ended", f"{week}, now()")
     removed = job("failed", ", ended, deleted", f"now() + interval '1 day', now(), {week}")
@@ -178,7 +180,7 @@ def test_what_a_failed_one_left_goes_at_once(place, worker, postgres, token, sta
     """Without the hour, once no worker of it can be at work any more."""
     job = finished(place, token)
     postgres.execute("ALTER TABLE sluice.jobs DISABLE TRIGGER job_moved;"
-                     f"UPDATE sluice.jobs SET state = '{state}', ended = now() - interval '50 seconds' WHERE id = '{job}';"
+                     f"UPDATE sluice.jobs SET state = '{state}', ended = now() - interval '20 seconds' WHERE id = '{job}';"
                      "ALTER TABLE sluice.jobs ENABLE TRIGGER job_moved")
     assert sweep(place)["files removed"] == 0 and os.listdir(folder(place, job))
     postgres.execute(f"UPDATE sluice.jobs SET ended = now() - interval '61 seconds' WHERE id = '{job}'")
@@ -187,12 +189,12 @@ def test_what_a_failed_one_left_goes_at_once(place, worker, postgres, token, sta
 
 @pytest.fixture
 def apart(make_site, postgres):
-    """A site with a metadata database of its own, where no other worker takes its jobs; leases are short."""
+    """A site with a metadata database of its own, where no other worker takes its jobs."""
     postgres.execute("CREATE DATABASE swept", dbname="postgres")
     postgres.execute("GRANT CREATE ON DATABASE swept TO sluice", dbname="postgres")
     site = make_site(workers=(1, 1), settings={
         "databases": {"kept": {"conninfo": postgres.conninfo(dbname="swept")}}, "metadata": {"database": "kept"},
-        "tables": {name: {"database": "main"} for name in config.TABLES}, "jobs": {"lease": "1s"}})
+        "tables": {name: {"database": "main"} for name in config.TABLES}})
     shutil.copy(os.path.join(site.prefix, "sbin", "sluice-sweep"), site.path("sweeper"))
     yield site
     site.stop()
@@ -294,7 +296,7 @@ def test_many_at_once_while_exports_are_made(apart, postgres, token):
         for n in range(6):
             jobs.append(create(apart, token, "users", fileName=f"kept {n}", parallel=2))
             ran += [start(apart) for _ in range(3)]
-        said = [one.communicate(timeout=60) + (one.returncode,) for one in ran]
+        said = [one.communicate(timeout=60 * process.PATIENCE) + (one.returncode,) for one in ran]
         assert [end[1:] for end in said] == [("", 0)] * len(ran), said
         done = [counts(out) for out, _, _ in said if out != "another sluice-sweep is at it\n"]
         assert sum(one["jobs expired"] for one in done) == sum(one["files removed"] for one in done) == len(gone)
@@ -334,6 +336,7 @@ def test_on_a_full_disk(apart, postgres, token):
 
 def test_a_worker_that_wakes_up_after_its_files_are_gone(apart, postgres, token):
     """It was given up while it slept; it leaves nothing, and goes on with the next job."""
+    config.write(apart.config, config.merge(apart.settings, {"jobs": {"lease": "3s"}}))
     site, one = apart, Worker(apart, 1)
     pids = []
     try:
@@ -365,12 +368,13 @@ def test_while_one_is_at_it_another_leaves(place, postgres):
     try:
         holder.cursor().execute(f"SELECT pg_advisory_lock({LOCK})")
         ran = start(place)
-        assert ran.communicate(timeout=60) == ("another sluice-sweep is at it\n", "") and ran.returncode == 0
+        assert ran.communicate(timeout=60 * process.PATIENCE) == ("another sluice-sweep is at it\n", "") and ran.returncode == 0
         assert os.path.exists(path)
+        holder.cursor().execute(f"SELECT pg_advisory_unlock({LOCK})")
     finally:
         holder.close()
     both = [start(place) for _ in range(2)]
-    ended = [one.communicate(timeout=60) + (one.returncode,) for one in both]
+    ended = [one.communicate(timeout=60 * process.PATIENCE) + (one.returncode,) for one in both]
     assert [end[1:] for end in ended] == [("", 0)] * 2, ended
     assert not os.path.exists(path)
 
@@ -392,7 +396,7 @@ def sweep_in_vain(site, conninfo):
     settings, path = site.path("in_vain.conf"), old_litter(site)
     config.write(settings, config.merge(site.settings, {"databases": {"main": {"conninfo": conninfo}}}))
     ran = start(site, settings)
-    out, err = ran.communicate(timeout=60)
+    out, err = ran.communicate(timeout=60 * process.PATIENCE)
     assert ran.returncode == 1 and out == "" and err.count("\n") == 1 and err.startswith("sluice-sweep: "), (out, err)
     assert os.path.exists(path)
     shutil.rmtree(path)

@@ -28,6 +28,7 @@ from harness.tokens import AUDIENCE, ISSUER, Issuer
 PATH = "/api/v1/tables/users/rows.csv?limit=1"
 P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
 DEPTHS = (15, 17, 100, 2000)
+REFRESH = 60  # seconds: auth.refresh as shipped
 
 
 def encode(data):
@@ -220,7 +221,7 @@ def test_a_token_brings_no_key(make_site, forge, issuer, top, trap):
     keys = KeyServer(f"{top}/attack", issuer.jwks())
     theirs = KeyServer(f"{top}/theirs", stranger.jwks())
     try:
-        site = make_site(settings={"auth": {"jwks": keys.url, "ca": keys.ca}})
+        site, began = make_site(settings={"auth": {"jwks": keys.url, "ca": keys.ca, "timeout": "30s"}}), time.monotonic()
         assert send(site, issuer.token()).status == 200
         jwk = next(one for one in stranger.jwks()["keys"] if one["kid"] == "es")
         der = base64.b64encode(stranger.keys["es"].public_key().public_bytes(
@@ -237,7 +238,7 @@ def test_a_token_brings_no_key(make_site, forge, issuer, top, trap):
             tokens.append((header, forge.token(header, key=stranger.keys["es"])))
         refuse_all(site, forge, tokens)
         assert trap.connected == 0 and theirs.asked == 0
-        assert keys.asked == 1
+        assert 1 <= keys.asked <= asked_most(began)
         socket.create_connection(("127.0.0.1", trap.port)).close()
         process.wait_until(lambda: trap.connected == 1, "the trap to close")
     finally:
@@ -245,15 +246,21 @@ def test_a_token_brings_no_key(make_site, forge, issuer, top, trap):
         theirs.stop()
 
 
+def asked_most(began):
+    """How often an issuer may have been asked since then."""
+    return 1 + (time.monotonic() - began) // REFRESH
+
+
 def test_unknown_keys_do_not_flood_the_issuer(make_site, forge, issuer, top):
     """With the shipped auth.refresh; from the first request on, with no key set known yet."""
     keys = KeyServer(f"{top}/flood", issuer.jwks())
     try:
-        site = make_site(settings={"auth": {"jwks": keys.url, "ca": keys.ca}}, workers=(4, 1))
+        site = make_site(settings={"auth": {"jwks": keys.url, "ca": keys.ca, "timeout": "30s"}}, workers=(4, 1))
+        began = time.monotonic()
         chance = random.Random(7)
         refuse_all(site, forge, [
             (n, forge.token({"alg": "ES256", "kid": f"{chance.getrandbits(64):x}"})) for n in range(200)])
-        assert keys.asked == 1
+        assert 1 <= keys.asked <= asked_most(began)
     finally:
         keys.stop()
 
