@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness import process
 from harness.client import curl
 from harness.postgres import SOURCE
 from harness.worker import Worker
@@ -25,7 +26,7 @@ def shell(nginx_site, token, tmp_path):
         env = {"PATH": f"{nginx_site.prefix}/bin:{os.environ['PATH']}", "HOME": "/nonexistent",
                "SLUICE_URL": nginx_site.url, "SLUICE_TOKEN": token}
         ran = subprocess.run(["/bin/sh", "-euc", script], env=env, cwd=tmp_path, capture_output=True, text=True, check=False,
-                             timeout=60)
+                             timeout=60 * process.PATIENCE)
         assert (ran.returncode, ran.stderr) == (0, ""), (script, ran)
         return ran.stdout
 

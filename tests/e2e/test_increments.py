@@ -20,7 +20,8 @@ from harness.worker import Worker
 def source(top):
     path = os.path.join(top, "changing")
     os.mkdir(path)
-    server = Postgres(path, 10, "max_prepared_transactions = 10\n")
+    # Autovacuum has transactions of its own, and what is committed beside one that is open comes with the next increment.
+    server = Postgres(path, 10, "max_prepared_transactions = 10\nautovacuum = off\n")
     server.execute(TABLES)
     yield server
     server.stop()
@@ -74,7 +75,7 @@ class Writer(threading.Thread):
 
     def stop(self):
         self.is_over.set()
-        self.join(30)
+        self.join(30 * process.PATIENCE)
         assert self.failure is None and not self.is_alive(), self.failure
 
     def write(self, execute):

@@ -71,9 +71,11 @@ def test_the_32_bits_of_xmin_run_over(fleet, postgres, top, token):
         server.stop()
 
 
+# Transactions are counted: autovacuum has some of its own.
 REPLICATION = """
 wal_level = replica
 max_wal_senders = 4
+autovacuum = off
 """
 
 

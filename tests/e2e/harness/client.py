@@ -44,10 +44,10 @@ TIMES = "%{http_code} %{time_total} %{time_starttransfer}"
 
 
 def curl(url, token=None, method=None, headers=None, data=None, options=(), seconds=60):
-    """Ask, wait, and tell everything: (exit status, HTTP status, headers, body, times)."""
+    """Ask, wait, and tell everything: (exit status, HTTP status, headers, body, times). seconds: times PATIENCE."""
     with tempfile.TemporaryDirectory(prefix="sluice-curl.") as top:
         head, body = os.path.join(top, "head"), os.path.join(top, "body")
-        more = ["-D", head, "-o", body, "-w", TIMES, "--max-time", str(seconds), *options]
+        more = ["-D", head, "-o", body, "-w", TIMES, "--max-time", str(seconds * process.PATIENCE), *options]
         done = subprocess.run(command(url, token, method, headers, data, more), input=data,
                               stdin=subprocess.DEVNULL if data is None else None,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
@@ -61,7 +61,7 @@ class Download:
     def __init__(self, url, token, options=(), seconds=60):
         self.top = tempfile.TemporaryDirectory(prefix="sluice-curl.")
         self.head, self.body = os.path.join(self.top.name, "head"), os.path.join(self.top.name, "body")
-        more = ["-N", "-D", self.head, "-o", self.body, "-w", TIMES, "--max-time", str(seconds), *options]
+        more = ["-N", "-D", self.head, "-o", self.body, "-w", TIMES, "--max-time", str(seconds * process.PATIENCE), *options]
         self.popen = subprocess.Popen(command(url, token, options=more), stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 

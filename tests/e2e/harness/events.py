@@ -4,6 +4,8 @@ import http.client
 import json
 import time
 
+from . import process
+
 
 class Event:
     def __init__(self, name, data, last_id, seconds):
@@ -18,7 +20,7 @@ class Listener:
 
     def __init__(self, site, path, token, last_id=None, seconds=60):
         self.began = time.monotonic()
-        self.connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=seconds)
+        self.connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=seconds * process.PATIENCE)
         headers = {"Authorization": f"Bearer {token}"}
         if last_id:
             headers["Last-Event-ID"] = last_id

@@ -3,6 +3,8 @@
 import socket
 import struct
 
+from . import process
+
 BEGIN_REQUEST, END_REQUEST, PARAMS, STDIN = 1, 3, 4, 5
 
 
@@ -21,7 +23,7 @@ def request(path):
 
 def connect(path):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(20)
+    s.settimeout(20 * process.PATIENCE)
     s.connect(path)
     return s
 

@@ -5,6 +5,7 @@ A pytest plugin: conftest.py names it.
 """
 
 import collections
+import contextlib
 import csv
 import hashlib
 import json
@@ -27,16 +28,23 @@ from .worker import Worker
 ACCOUNTS = 8000
 TOTAL = ACCOUNTS * 1000
 ENDED = ("succeeded", "failed", "canceled", "expired")
+LEASE = int(2 + process.PATIENCE)  # jobs.lease, in seconds: longer than a busy machine keeps a leader from its beats
+HOLD = 1751084900  # the advisory lock that whoever pauses waits for: see held()
 
-# The pause takes no part in what a planner may leave out, nor in where the key's bounds are: it comes with the rows.
+# The pause takes no part in what a planner may leave out, nor in where the key's bounds are: it comes with the rows. Of half_bank
+# the first two of four parts are made also while the others are held.
 TABLES = f"""
 CREATE TABLE accounts (id int PRIMARY KEY, balance int NOT NULL);
 INSERT INTO accounts SELECT n, 1000 FROM generate_series(1, {ACCOUNTS}) AS n;
 CREATE FUNCTION pause(seconds float8) RETURNS text STABLE LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_advisory_xact_lock_shared({HOLD}), pg_sleep(seconds); RETURN ''''; END';
+CREATE FUNCTION pause_unheld(seconds float8) RETURNS text STABLE LANGUAGE plpgsql AS
     'BEGIN PERFORM pg_sleep(seconds); RETURN ''''; END';
 CREATE VIEW bank AS SELECT id, balance, CASE WHEN id % 200 = 0 THEN pause(0.01) ELSE '' END AS pause FROM accounts;
 CREATE VIEW slow_bank AS SELECT id, balance, CASE WHEN id % 80 = 0 THEN pause(0.05) ELSE '' END AS pause FROM accounts;
-GRANT SELECT ON accounts, bank, slow_bank TO sluice;
+CREATE VIEW half_bank AS SELECT id, balance, CASE WHEN id % 80 > 0 THEN '' WHEN id > {ACCOUNTS} * 5 / 8 THEN pause(0.05)
+    ELSE pause_unheld(0.05) END AS pause FROM accounts;
+GRANT SELECT ON accounts, bank, slow_bank, half_bank TO sluice;
 """
 
 
@@ -63,12 +71,12 @@ class Bench:
     def configure(self, settings):
         base = config.default(self.top, self.source)
         base["tables"] = {name: {"database": "main", "name": f"public.{name}", "primary_key": "id"}
-                          for name in ("bank", "slow_bank")}
+                          for name in ("bank", "slow_bank", "half_bank")}
         config.write(self.config, config.merge(base, {
             "databases": {"main": {"conninfo": self.source.conninfo()}, "kept": {"conninfo": self.kept.conninfo()}},
             "metadata": {"database": "kept"}, "stage": {"dir": self.stage},
             **{name: value for name, value in settings.items() if name != "jobs"},
-            "jobs": {"lease": "3s", **settings.get("jobs", {})}}))
+            "jobs": {"lease": f"{LEASE}s", **settings.get("jobs", {})}}))
 
     def sluice_migrate(self):
         process.run([os.path.join(self.prefix, "bin", "sluice"), "-c", self.config, "migrate"],
@@ -123,20 +131,33 @@ class Bench:
     def recorded_parts(self, job):
         return {row["n"]: row for row in self.run("SELECT * FROM sluice.job_parts WHERE job = %s", (job,))}
 
-    def make_due(self):
-        """What waits for its next attempt need not wait longer, and workers need not find that out by themselves."""
+    @contextlib.contextmanager
+    def held(self):
+        """with bench.held(): nobody gets past a pause, so that what is being made does not end before it is meant to."""
+        with contextlib.closing(self.source.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_advisory_lock({HOLD})")
+            yield
+
+    def waiting(self):
+        """Pids of the sessions that held() keeps from their rows, in the order in which their transactions began."""
+        return [pid for pid, in self.source.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'sluice/%' AND wait_event_type = 'Lock'"
+            " AND wait_event = 'advisory' AND query LIKE '%\"public\".%' ORDER BY xact_start")]
+
+    def make_due(self, jobs):
+        """Those that wait for their next attempt need not wait longer, and workers need not find that out by themselves."""
         self.run("WITH due AS (UPDATE sluice.jobs SET available = clock_timestamp()"
-                 " WHERE state = 'queued' AND available > clock_timestamp() RETURNING id)"
-                 " SELECT pg_notify('sluice_jobs', 'queued') FROM due")
+                 " WHERE state = 'queued' AND available > clock_timestamp() AND id = ANY(%s::uuid[]) RETURNING id)"
+                 " SELECT pg_notify('sluice_jobs', 'queued') FROM due", (list(jobs),))
 
     def wait_state(self, job, *states, seconds=30):
         process.wait_until(lambda: self.read(job)["state"] in states, f"{job} is {states}", seconds)
         return self.read(job)
 
     def wait_ended(self, jobs, seconds=60):
-        """Their states, once all have ended; none waits for its next attempt longer than it must."""
+        """Their states, once all have ended; none of them waits for its next attempt longer than it must."""
         def ended():
-            self.make_due()
+            self.make_due(jobs)
             return not self.run("SELECT 1 FROM sluice.jobs WHERE id = ANY(%s::uuid[]) AND NOT state = ANY(%s)",
                                 (list(jobs), list(ENDED)))
         try:
@@ -191,8 +212,13 @@ class Bench:
         """Nobody works, and nothing is left of those who did."""
         process.wait_until(lambda: not self.parts(), "no part is made", 10)
         process.wait_until(lambda: not self.busy_sessions(), "no transaction", 10)
-        litter = self.litter()
-        assert not litter, litter
+        self.check_litter()
+
+    def check_litter(self):
+        """A job's end is noted before its folder is cleared up."""
+        with contextlib.suppress(TimeoutError):
+            process.wait_until(lambda: not self.litter(), "nothing is left lying about", 5)
+        assert not self.litter()
 
     def logs(self):
         return [self.path("log", name) for name in os.listdir(self.path("log"))]

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 
+from . import process
 from .postgres import SOURCE
 
 # A registry that cannot be reached is given up soon.
@@ -33,6 +34,6 @@ class Node:
     def run(self, text, *args):
         """The lines that it writes when it is given the text."""
         done = subprocess.run(["node", self.script, *args], cwd=self.top, input=text, capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=60 * process.PATIENCE, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout.split("\n")[:-1]

@@ -1,5 +1,6 @@
 """A private PostgreSQL: unix socket, and TCP with TLS on 127.0.0.1; ended and forgotten with the tests."""
 
+import contextlib
 import glob
 import os
 import shutil
@@ -127,10 +128,14 @@ class Postgres:
             self.server = None
 
     def kill(self):
-        """As if the machine had lost it: all of its processes at once."""
-        pids = [self.server.pid, *process.children(self.server.pid)]
+        """As if the machine had lost it: all of its processes at once. The first is stopped before, so that it makes no more of
+        them meanwhile; some may end by themselves."""
+        os.kill(self.server.pid, signal.SIGSTOP)
+        process.wait_until(lambda: process.is_stopped(self.server.pid), "the first of its processes is stopped")
+        pids = [*process.children(self.server.pid), self.server.pid]
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.server.popen.wait()
         self.server = None
         process.wait_until(lambda: not any(map(process.is_there, pids)), "the end of its processes", 10)

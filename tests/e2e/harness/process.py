@@ -40,11 +40,23 @@ def give(path, user):
         shutil.chown(path, user)
 
 
+kept_ports = {}  # number: the socket that keeps it
+
+
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nobody listens on, and nobody else is given until give_back(): a socket that does not
+    listen has it, beside which a server may bind its own as long as that has SO_REUSEADDR, as all of theirs have."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    port = s.getsockname()[1]
+    kept_ports[port] = s
+    return port
+
+
+def give_back(port):
+    if port in kept_ports:
+        kept_ports.pop(port).close()
 
 
 def run(command, env=None):
@@ -55,11 +67,15 @@ def run(command, env=None):
 
 
 def wait_until(condition, what, seconds=20):
-    """Ask every few milliseconds until condition() is true. seconds: times PATIENCE."""
+    """Ask every few milliseconds until condition() is true. seconds: times PATIENCE; the last time is asked behind them, however
+    long the time before took."""
     end = time.monotonic() + seconds * PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s in vain: {what}")
+    while True:
+        is_late = time.monotonic() > end
+        if condition():
+            return
+        if is_late:
+            raise TimeoutError(f"waited {seconds * PATIENCE:g} s in vain: {what}")
         time.sleep(0.02)
 
 
@@ -78,17 +94,27 @@ def children(pid):
     try:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
             return [int(word) for word in f.read().split()]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def state(pid):
+    """A letter, as /proc/PID/stat has it; X of one that is not there."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            return f.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def is_there(pid):
     """Is there such a process that has not ended? (One that nobody has buried yet has ended.)"""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-            return f.read().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return state(pid) not in "ZX"
+
+
+def is_stopped(pid):
+    """By SIGSTOP."""
+    return state(pid) == "T"
 
 
 def open_files(pid):
@@ -138,11 +164,11 @@ class Process:
         wait_until(ready, f"{self.name} is ready", seconds)
 
     def stop(self, signum=signal.SIGTERM, seconds=10):
-        """Ask it to end; what of its process group is left after `seconds` is killed. Returns its status."""
+        """Ask it to end; what of its process group is left after `seconds`, times PATIENCE, is killed. Returns its status."""
         if self.is_alive():
             self.popen.send_signal(signum)
         try:
-            self.popen.wait(seconds)
+            self.popen.wait(seconds * PATIENCE)
         except subprocess.TimeoutExpired:
             pass
         try:

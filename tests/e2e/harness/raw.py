@@ -4,13 +4,14 @@ import http.client
 import socket
 import time
 
+from . import process
 from .client import Answer
 
 
 def ask(site, path, headers):
     """GET, on a connection of its own. headers: (name, value) pairs, values as bytes, sent as they are."""
     begin = time.monotonic()
-    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as s:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60 * process.PATIENCE) as s:
         head = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in headers)
         try:
             s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".encode() + head + b"\r\n")

@@ -4,6 +4,8 @@ import http.client
 import socket
 import urllib.parse
 
+from . import process
+
 WINDOW = 65536  # bytes that the kernel may take in ahead of the reader
 
 
@@ -23,7 +25,7 @@ class Reader:
             self.connection._http_vsn, self.connection._http_vsn_str = 10, "HTTP/1.0"
         self.connection.sock = socket.socket()
         self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
-        self.connection.sock.settimeout(seconds)
+        self.connection.sock.settimeout(seconds * process.PATIENCE)
         try:
             self.connection.sock.connect((parts.hostname, parts.port))
             self.connection.request("GET", f"{parts.path}?{parts.query}", headers={"Authorization": f"Bearer {token}"})

@@ -209,6 +209,7 @@ class Site:
         for pool in self.pools.values():
             pool.stop(signal.SIGTERM)
         self.pools = {}
+        process.give_back(self.port)
 
 
 def belongs(pid, program, pool):

@@ -32,4 +32,4 @@ def run_once(site):
     """All jobs that wait, one after the other, by the same user; the finished process."""
     program = shutil.copy(os.path.join(site.prefix, "sbin", "sluice-worker"), site.path("worker-once"))
     return subprocess.run(process.as_user(site.user, [program, "--once"]), capture_output=True, text=True, check=False,
-                          timeout=300, env={**os.environ, **site.env, "SLUICE_CONFIG": site.config})
+                          timeout=300 * process.PATIENCE, env={**os.environ, **site.env, "SLUICE_CONFIG": site.config})
