@@ -14,7 +14,7 @@
 
 #include "lib/base/file.h"
 
-enum { PATH_LEN = 512, PATHS = 8, WATCHDOG_S = 120 };
+enum { PATH_LEN = 512, PATHS = 8, WATCHDOG_S = 600 };
 
 char stage_root[] = "/var/tmp/sluice-stage-XXXXXX"; /* not /tmp: that may be in memory */
 struct settings settings;

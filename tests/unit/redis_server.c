@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OPTIONS_MAX = 8, FIXED = 13, TRIES = 1000, PAUSE_US = 10000 };
+enum { OPTIONS_MAX = 8, FIXED = 13, TRIES = 2000, PAUSE_US = 10000, PORTS = 5 };
 
 static void die(const char *what)
 {
@@ -69,12 +69,9 @@ static void become_server(struct redis_server *s, const char *dir, const char *c
 	_exit(127);
 }
 
-void redis_server_start(
-	struct redis_server *s, const char *dir, bool tcp, const char *const *options)
+/* False when it has ended at once. */
+static bool start(struct redis_server *s, const char *dir, const char *const *options)
 {
-	*s = (struct redis_server){ .port = tcp ? free_port() : 0 };
-	snprintf(s->socket, sizeof s->socket, "%s/redis.sock", dir);
-	snprintf(s->log, sizeof s->log, "%s/redis.log", dir);
 	s->pid = fork();
 	if (s->pid < 0)
 		die("fork");
@@ -82,13 +79,29 @@ void redis_server_start(
 		become_server(s, dir, options);
 	for (int i = 0; i < TRIES; i++) {
 		if (accepts(s->socket))
-			return;
+			return true;
 		if (waitpid(s->pid, NULL, WNOHANG) == s->pid)
-			die("it has ended at once");
+			return false;
 		usleep(PAUSE_US);
 	}
 	redis_server_kill(s);
 	die("it does not answer");
+	return false;
+}
+
+void redis_server_start(
+	struct redis_server *s, const char *dir, bool tcp, const char *const *options)
+{
+	*s = (struct redis_server){ 0 };
+	snprintf(s->socket, sizeof s->socket, "%s/redis.sock", dir);
+	snprintf(s->log, sizeof s->log, "%s/redis.log", dir);
+	/* Somebody else may be given the port before the server has it. */
+	for (int tries = tcp ? PORTS : 1; tries > 0; tries--) {
+		s->port = tcp ? free_port() : 0;
+		if (start(s, dir, options))
+			return;
+	}
+	die("it has ended at once");
 }
 
 void redis_server_kill(struct redis_server *s)

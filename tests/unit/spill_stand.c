@@ -15,7 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { WATCHDOG_S = 120 };
+enum { WATCHDOG_S = 600 };
 
 char stage_dir[] = "/tmp/sluice-spill-XXXXXX";
 

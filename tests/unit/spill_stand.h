@@ -22,7 +22,7 @@ static const uint64_t everything = UINT64_MAX;
 
 extern char stage_dir[]; /* made by stand_setup */
 
-/* For cmocka: of the group, and before each test, which has two minutes. */
+/* For cmocka: of the group, and before each test, which has ten minutes. */
 int stand_setup(void **state);
 int stand_teardown(void **state);
 int stand_each(void **state);

@@ -189,10 +189,14 @@ static void a_late_failure_is_told(void **state)
 
 static atomic_bool is_enough;
 
+/* Ever more slowly: where it is given up at once a single block is let through, and before half of them are a machine would
+ * have to stand still for ten seconds. */
 static void *open_slowly(void *of)
 {
-	for (; !is_enough; usleep(20 * 1000))
+	for (useconds_t pause_us = 10 * 1000; !is_enough; pause_us *= 3) {
+		usleep(pause_us);
 		sem_post(&gate.open);
+	}
 	return of;
 }
 

@@ -127,7 +127,7 @@ static void sees_what_it_waits_for(void **state)
 	struct counted c = { 0, 0, -1 };
 	struct err e;
 
-	wait_pulse(1000000, beat, &c);
+	wait_pulse(INT64_C(3600) * 1000000, beat, &c);
 	assert_int_equal(write(p->theirs, "x", 1), 1);
 	assert_int_equal(wait_fd(p->ours, POLLIN, p->ours, -1), WAIT_READY);
 	close(p->theirs);
