@@ -51,7 +51,7 @@ def run(prefix, postgres, folder):
             f.write(conf if isinstance(conf, str) else json.dumps(conf or config.default(folder, postgres)))
         environment = {**os.environ, **schema, "SLUICE_CONFIG": path, **(env or {})}
         return subprocess.run([os.path.join(prefix, "bin", "sluice"), *args], env=environment, capture_output=True,
-                              text=True, timeout=30, check=False)
+                              text=True, timeout=120, check=False)
     return call
 
 
@@ -115,7 +115,7 @@ def metadata(postgres, folder):
     settings = config.default(folder, postgres)
     yield {**settings, "databases": {"kept": {"conninfo": postgres.conninfo(dbname="metadata")}},
            "metadata": {"database": "kept"}}
-    postgres.execute("DROP DATABASE metadata", dbname="postgres")
+    postgres.execute("DROP DATABASE metadata WITH (FORCE)", dbname="postgres")  # sessions may still be about to end
 
 
 def applied(postgres):

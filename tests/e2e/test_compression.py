@@ -122,8 +122,9 @@ def test_levels(ask, plain):
             assert plain.startswith(unpack(answer.body))
             sizes[kind, level] = len(answer.body)
         assert sizes[kind, levels[0]] > sizes[kind, levels[1]]
-    coded = ask(f"{ROWS}.csv?level=9&limit=5000", headers={"Accept-Encoding": "gzip"})
-    assert len(coded.body) == sizes["gzip", 9]
+    # Some bytes more wherever the database pauses: what there is is given out.
+    coded = len(ask(f"{ROWS}.csv?level=9&limit=5000", headers={"Accept-Encoding": "gzip"}).body)
+    assert abs(coded - sizes["gzip", 9]) < abs(coded - sizes["gzip", 1]) / 4
 
 
 def test_what_is_refused(ask):

@@ -60,9 +60,10 @@ def test_a_statement_that_takes_too_long_before_its_first_row(fault_site, token,
 
 
 def test_a_statement_that_takes_too_long_half_way(fault_site, token, numbers):
-    answer = curl(rows_url(fault_site, "timed_pausing"), token)
+    # Where all is slow the time may be over before a row has come.
+    answer = faults.begun(fault_site, rows_url(fault_site, "timed_pausing"), token)
     check_failed(fault_site, token, answer, 504, numbers)
-    assert faults.TIMEOUT <= answer.seconds < 10
+    assert faults.TIMEOUT <= answer.seconds < 30  # of a minute
     check_good(fault_site, token, numbers, after=answer)
 
 
@@ -84,7 +85,7 @@ def test_a_worker_that_dies(make_site, fault_settings, front, token, numbers, po
     else:
         assert answer.status == 200 and answer.exit != 0
         assert numbers.has_prefix(answer.body)
-    how = faults.ended(site, token, export_id, 1)
+    how = faults.ended(site, token, export_id, 5)
     assert how["state"] == "failed" and "died" in how["error"]["detail"]
     faults.check_query_gone(postgres, "pausing")
     check_good(site, token, numbers)
@@ -103,7 +104,7 @@ def test_a_worker_that_dies_before_the_first_row(make_site, fault_settings, toke
         answer = download.answer()
     assert answer.exit == 0 and answer.status == 502
     faults.check_query_gone(postgres, table)
-    how = faults.ended(site, token, export_id, 1)
+    how = faults.ended(site, token, export_id, 5)
     assert how["state"] == "failed" and "died" in how["error"]["detail"]
 
 
@@ -118,7 +119,7 @@ def test_a_worker_that_dies_while_it_sends_a_staged_body(make_site, fault_settin
         with pytest.raises(Cut):
             reader.rest()
         assert numbers.has_prefix(reader.body)
-    how = faults.ended(site, token, reader.export_id, 1)
+    how = faults.ended(site, token, reader.export_id, 5)
     assert how["state"] == "failed" and "died" in how["error"]["detail"]
 
 
@@ -137,7 +138,8 @@ def small_stage(top):
                                                capture_output=True, check=False).returncode:
         pytest.skip("file systems cannot be mounted here")
     yield path
-    subprocess.run(["umount", path], check=True)
+    # Until the last process that had a file there has ended.
+    process.wait_until(lambda: subprocess.run(["umount", path], capture_output=True, check=False).returncode == 0, "umount")
 
 
 def test_a_stage_without_room(small_stage, fleet, fault_settings, token, numbers):
@@ -145,7 +147,7 @@ def test_a_stage_without_room(small_stage, fleet, fault_settings, token, numbers
     try:
         answer = curl(rows_url(site, "numbers"), token)
         check_failed(site, token, answer, 507, numbers)
-        process.wait_until(lambda: os.statvfs(small_stage).f_bfree == os.statvfs(small_stage).f_blocks, "room", 2)
+        process.wait_until(lambda: os.statvfs(small_stage).f_bfree == os.statvfs(small_stage).f_blocks, "room")
         few = curl(rows_url(site, "few"), token)
         assert (few.exit, few.status, few.body) == (0, 200, numbers.csv(faults.FEW))
     finally:  # before the file system goes
@@ -201,7 +203,7 @@ def test_a_network_that_stalls_and_then_closes(fault_site, token, numbers, relay
     relay.drop()
     relay.fail_after(120000, "stall")
     with Download(rows_url(fault_site, table), token) as download:
-        assert relay.stalled.wait(10)
+        assert relay.stalled.wait(10 * process.PATIENCE)
         time.sleep(0.3)
         assert download.is_running()
         relay.release()

@@ -72,10 +72,10 @@ def test_pages_of_filtered_rows_hold_each_once(aliased, postgres, token):
 
 
 def test_joins_in_columns_filters_and_order(aliased, postgres, token):
-    answer = get(aliased, token, "projects", columns="project_id,owner.email:mail", order="owner.lifetime_value.desc",
+    answer = get(aliased, token, "projects", columns="project_id,owner.email:mail", order="owner.lifetime_value.desc,project_id",
                  **{"owner.country_code": "in.US,DE,FR"})
     want = postgres.execute("SELECT project_id, email FROM projects JOIN users ON user_id = owner_id"
-                            " WHERE country_code IN ('US', 'DE', 'FR') ORDER BY lifetime_value DESC")
+                            " WHERE country_code IN ('US', 'DE', 'FR') ORDER BY lifetime_value DESC, project_id")
     assert answer.status == 200, answer.body
     assert list(csv.reader(io.StringIO(answer.text()))) == [["project_id", "mail"], *[[str(a), b] for a, b in want]]
     assert want

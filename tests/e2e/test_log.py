@@ -32,7 +32,7 @@ ROWS = "/api/v1/tables/{table}/rows{suffix}"
 @pytest.fixture(scope="module")
 def site(fleet, postgres):
     postgres.execute(TABLES)
-    made = fleet.start(settings={"limits": {"requests": 20, "window": "60s"}, "tables": {
+    made = fleet.start(settings={"limits": {"requests": 20, "window": "1h"}, "tables": {
         name: {"name": f"logged.{name}"} for name in ("items", "told", "raised", "half")}})
     yield made
     fleet.stop(made, may_die=False)

@@ -41,7 +41,7 @@ def pooled_site(fleet, fault_settings, pooler, postgres):
 def nothing_kept(pooled_site, pooler, postgres):
     """After every test the pooler's servers are as they were: no transaction, no setting of ours, all to be had."""
     yield
-    process.wait_until(lambda: all(state == "idle" for _, state, _ in postgres.sessions()), "sessions idle", 5)
+    process.wait_until(lambda: all(state == "idle" for _, state, _ in postgres.sessions()), "sessions idle")
     for settings in pooler.on_each_server(
             "SELECT current_setting('TimeZone'), current_setting('statement_timeout'), current_setting('jit'),"
             " current_setting('transaction_read_only'), current_setting('client_connection_check_interval')"):
@@ -87,7 +87,8 @@ def test_errors(pooled_site, token, numbers, postgres):
     for table, status, is_begun in (("broken_early", 422, False), ("broken_late", 422, True),
                                     ("plain_broken_late", 422, True), ("timed_waiting", 504, False),
                                     ("timed_pausing", 504, True)):
-        answer = curl(rows_url(pooled_site, table), token)
+        url = rows_url(pooled_site, table)
+        answer = faults.begun(pooled_site, url, token) if is_begun else curl(url, token)
         check_failed(pooled_site, token, answer, status, numbers, is_begun)
         check_good(pooled_site, token, numbers)
     with Download(rows_url(pooled_site, "pausing"), token) as download:

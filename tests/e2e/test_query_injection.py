@@ -14,7 +14,7 @@ import urllib.parse
 import psycopg2
 import pytest
 
-from harness import process
+from harness import checks, process
 from harness.postgres import Postgres
 
 MARK = "zq7Mark"
@@ -91,22 +91,32 @@ class StatementLog:
         self.numbers = itertools.count()
 
     def here(self):
-        """The end, once it holds all that was sent before: the server's own collector writes it when it comes to it."""
-        word = f"so far {next(self.numbers)}."
-        self.postgres.execute(f"SELECT '{word}'")
-        process.wait_until(lambda: word in self._read(max(0, os.path.getsize(self.path) - 10000)), "the log")
-        return os.path.getsize(self.path)
+        """The end, once it holds all that was sent before: Sluice's workers note what they have sent when the answer has
+        been read, and the server's own collector writes the log when it comes to it."""
+        checks.check_sessions(self.postgres, 100)
+        word = f"so far {next(self.numbers)}.".encode()
+        self.postgres.execute(f"SELECT '{word.decode()}'")
+        found = []
+
+        def is_there():
+            offset = max(0, os.path.getsize(self.path) - 100000)
+            data = self._read(offset)
+            end = data.find(b"\n", data.find(word)) + 1 if word in data else 0
+            found[:] = [offset + end] if end else []
+            return found
+        process.wait_until(is_there, "the log")
+        return found[0]
 
     def _read(self, offset):
         with open(self.path, "rb") as f:
             f.seek(offset)
-            return f.read().decode(errors="replace")
+            return f.read()
 
     def since(self, offset, judges=False):
         """judges: what the tests sent by themselves, and nothing else."""
         found = set()
         self.here()
-        for line in self._read(offset).split("\n")[:-1]:
+        for line in self._read(offset).decode(errors="replace").split("\n")[:-1]:
             said = json.loads(line)
             if said.get("user") != "sluice" or (said.get("application_name") == "judge") != judges:
                 continue

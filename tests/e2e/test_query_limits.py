@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import config, problem
+from harness import config, problem, process
 from harness.client import curl
 from harness.faults import rows_url
 from harness.query import ask, rows
@@ -197,9 +197,16 @@ def test_without_limits_anything_goes(make_site, token, postgres, limited):
 def test_a_slow_statement_ends(make_site, token, postgres, limited):
     site = make_site(settings=settings(postgres, {"query_time": "1s"}))
     began = time.monotonic()
-    said = problem.check(ask(site, token, page("slow", limit=500)), 504)
-    assert said["type"] == "urn:sluice:problem:timeout" and time.monotonic() - began < 15
-    assert len(rows(site, token, page("slow", limit=3))) == 3  # the session goes on
+    said = problem.check(ask(site, token, page("slow", limit=1000)), 504)
+    assert said["type"] == "urn:sluice:problem:timeout" and time.monotonic() - began < 30  # of fifty seconds
+    # The session goes on; where all is slow that too may take longer than it may.
+    answers = []
+
+    def goes_on():
+        answers.append(ask(site, token, page("slow", limit=3)))
+        return answers[-1].status == 200
+    process.wait_until(goes_on, "three rows")
+    assert len(answers[-1].json()["rows"]) == 3
 
 
 def test_of_two_times_the_shorter_holds(make_site, token, postgres, limited):

@@ -72,6 +72,26 @@ def validate(site, token, definition, params="", **options):
     return said
 
 
+def in_time(condition, *args, **options):
+    """The first validation of which that is true: what is counted or sampled has two seconds, which may be too few
+    where all is slow, and is then left out."""
+    found = []
+
+    def is_it():
+        found[:] = [validate(*args, **options)]
+        return condition(found[0])
+    process.wait_until(is_it, "a validation in time", 60)
+    return found[0]
+
+
+def has_sample(said):
+    return said["sample"] is not None
+
+
+def is_estimated(said):
+    return said["estimatedRows"] is not None
+
+
 def tripped(said):
     return [(limit["limit"], limit["of"]) for limit in said["limits"]]
 
@@ -86,7 +106,8 @@ def near(value, wanted, factor=2.0):
 
 
 def test_behind_every_front(site, token, postgres):
-    said = validate(site, token, {"from": "users", "select": ["user_id", "email"], "page": {"limit": 100}, "count": "none"})
+    said = in_time(has_sample, site, token,
+                   {"from": "users", "select": ["user_id", "email"], "page": {"limit": 100}, "count": "none"})
     assert [column["name"] for column in said["columns"]] == ["user_id", "email"]
     assert said["tenantPredicates"] == said["limits"] == [] and said["estimatedRows"] == 100
     real = {tuple(row) for row in postgres.execute("SELECT user_id, email FROM users")}
@@ -96,7 +117,7 @@ def test_behind_every_front(site, token, postgres):
 def test_columns_masks_and_tenants(checked, token, postgres):
     definition = {"from": "people", "select": ["id", "email", {"column": "born", "as": "year"}, "amount", "city.mayor",
                                                {"expr": {"lower": "email"}, "as": "low"}], "page": {"limit": 50}}
-    said = validate(checked, token, definition)
+    said = in_time(has_sample, checked, token, definition)
     assert [(column["name"], column["type"], column["mask"]) for column in said["columns"]] == [
         ("id", "int32", None), ("email", "utf8", "partial"), ("year", "utf8", "year"), ("amount", "decimal128", None),
         ("city.mayor", "utf8", "stars"), ("low", "utf8", None)]
@@ -134,7 +155,7 @@ QUERIES = [  # a definition, and the same in SQL
 def test_estimates(checked, token, postgres, definition, sql, form):
     """As EXPLAIN has them, and near what the query is."""
     params = "" if form == "json" else f"?format={form}"
-    said = validate(checked, token, {**definition, "count": "none"}, params)
+    said = in_time(has_sample, checked, token, {**definition, "count": "none"}, params)
     plan = planned(postgres, sql)
     near(said["estimatedRows"], plan["Plan Rows"], 1.1)
     near(said["estimatedCost"] + 1, plan["Total Cost"] + 1, 2)  # a page is sorted by its key
@@ -158,13 +179,14 @@ def test_an_unbounded_page_would_trip(checked, token):
 
 
 def test_groups(checked, token, postgres):
-    said = validate(checked, token, {"from": "all_people", "groupBy": ["city_id"], "having": {"gt": [{"count": []}, 1]},
-                                     "select": ["city_id", {"expr": {"count": []}, "as": "n"}, {"expr": {"max": "email"}, "as": "m"}],
-                                     "sort": [{"column": "n", "direction": "desc"}], "page": {"limit": 20}})
+    said = in_time(has_sample, checked, token, {
+        "from": "all_people", "groupBy": ["city_id"], "having": {"gt": [{"count": []}, 1]},
+        "select": ["city_id", {"expr": {"count": []}, "as": "n"}, {"expr": {"max": "email"}, "as": "m"}],
+        "sort": [{"column": "n", "direction": "desc"}], "page": {"limit": 20}})
     real = {tuple(row) for row in postgres.execute("SELECT city_id, count(*), max(email) FROM checked GROUP BY 1")}
     assert len(said["sample"]) == 10 and {tuple(row.values()) for row in said["sample"]} <= real
     assert [column["mask"] for column in said["columns"]] == [None] * 3
-    said = validate(checked, token, {"from": "people", "select": [{"expr": {"count": []}, "as": "n"}]})
+    said = in_time(is_estimated, checked, token, {"from": "people", "select": [{"expr": {"count": []}, "as": "n"}]})
     assert said["sample"] == [{"n": ROWS // 2}] and said["estimatedRows"] == 1
 
 
@@ -198,13 +220,13 @@ NUMBERS = ["estimatedRows", "estimatedBytes", "estimatedSeconds", "estimatedCost
 
 def test_tenants_rows_are_counted_to_a_hundred_thousand(checked, issuer):
     one, two = issuer.token(tenant_id=1), issuer.token(tenant_id=2)
-    assert validate(checked, one, {"from": "many"}, "?format=csv")["estimatedRows"] == 100000
-    said = validate(checked, two, {"from": "many"})
+    assert in_time(is_estimated, checked, one, {"from": "many"}, "?format=csv")["estimatedRows"] == 100000
+    said = in_time(has_sample, checked, two, {"from": "many"})
     assert [said[name] for name in NUMBERS] == [None] * 4 and len(said["sample"]) == 10
     assert said["limits"] == [{"limit": "limits.query_rows", "of": "rows", "value": None, "most": 5000}]
-    said = validate(checked, two, {"from": "many", "page": {"limit": 10}})
+    said = in_time(is_estimated, checked, two, {"from": "many", "page": {"limit": 10}})
     assert said["estimatedRows"] == 10 and said["limits"] == [] and said["estimatedBytes"] > 10 and said["estimatedCost"] is None
-    assert validate(checked, two, {"from": "many", "page": {"limit": 10, "offset": 99990}})["estimatedRows"] == 10
+    assert in_time(is_estimated, checked, two, {"from": "many", "page": {"limit": 10, "offset": 99990}})["estimatedRows"] == 10
     assert validate(checked, two, {"from": "many", "page": {"limit": 10, "offset": 99992}})["estimatedRows"] is None
 
 
@@ -213,17 +235,19 @@ def test_tenants_bytes_are_those_of_their_own_rows(checked, issuer, form):
     """Others' are long, and so is what the planner takes for a row's width."""
     definition, params = {"from": "many", "select": ["label"], "page": {"limit": 100}}, "" if form == "json" else f"?format={form}"
     for tenant, least, most in ((1, 20000, 30000), (2, 100, 2000)):
-        assert least <= validate(checked, issuer.token(tenant_id=tenant), definition, params)["estimatedBytes"] <= most
+        said = in_time(is_estimated, checked, issuer.token(tenant_id=tenant), definition, params)
+        assert least <= said["estimatedBytes"] <= most
 
 
 def test_a_count_of_tenants_rows_that_takes_too_long_is_none(checked, token):
     began = time.monotonic()
     said = validate(checked, token, {"from": "slow_own", "page": {"limit": 50}, "count": "none"})
     assert [said[name] for name in NUMBERS] == [None] * 4 and said["sample"] is None
+    assert 1.5 < time.monotonic() - began < 9  # of ten seconds and more
     # A second for the sample's row, and two would be needed for the counting.
-    said = validate(checked, token, {"from": "slow_own", "filter": {"gt": ["id", 0]}, "page": {"limit": 1}, "count": "none"})
+    said = in_time(has_sample, checked, token,
+                   {"from": "slow_own", "filter": {"gt": ["id", 0]}, "page": {"limit": 1}, "count": "none"})
     assert [said[name] for name in NUMBERS] == [None] * 4 and len(said["sample"]) == 1
-    assert 3 < time.monotonic() - began < 15  # of ten seconds and more
     assert len(rows(checked, token, {"from": "cities", "page": {"limit": 5}})) == 5  # with a session as good as new
 
 
@@ -243,7 +267,8 @@ def test_limits_are_named_without_numbers_where_there_are_tenants(make_site, tab
             assert said["limits"] == [{"limit": limit, "of": "totalRows", "value": None, "most": most}]
             detail = problem.check(ask(site, token, counted), 422)["detail"]
             assert detail.startswith("counting totalRows") and "planned" not in detail and "about" not in detail
-        whole = validate(site, token, {"from": "cities", "page": {"limit": 50}})  # a page that shows the end counts nothing
+        # A page that shows the end counts nothing.
+        whole = in_time(is_estimated, site, token, {"from": "cities", "page": {"limit": 50}})
         assert whole["limits"] == [] and whole["estimatedRows"] == 50
 
 
@@ -254,19 +279,23 @@ def test_a_sample_is_json_and_for_those_who_may_have_json(checked, issuer, postg
         assert said["sample"] is None and said["estimatedRows"] > 0 and said["estimatedBytes"] > 0
         assert ask(checked, token, definition, params="?format=csv").status == 200
         problem.check(ask(checked, token, {**definition, "validateOnly": True}), 403)  # of a page, which is JSON
-    assert validate(checked, token, {"from": "all_people", "select": ["id"]}, "?format=csv")["sample"]
-    process.wait_until(lambda: len(postgres.execute(LINES)) == 7, "the audit's lines", 10)
-    assert [shown for shown, in postgres.execute(f"{LINES} AND definition LIKE '%validateOnly%' AND status = 200 ORDER BY seq")] == [0, 0, 10]
+    assert in_time(has_sample, checked, token, {"from": "all_people", "select": ["id"]}, "?format=csv")["sample"]
+    wanted = {'{"from":"csv_cities","validateOnly":true}': 0, '{"from":"all_people","select":["id"],"validateOnly":true}': 10,
+              '{"from":"all_people","select":["id","csv_city.name"],"validateOnly":true}': 0}
+    # The workers write the audit when they come to it, each its own lines. Seven requests at least.
+    process.wait_until(lambda: postgres.execute("SELECT 1 FROM sluice.audit WHERE subject = 'csv_reader' OFFSET 6"), "all lines")
+    process.wait_until(lambda: dict(postgres.execute(SHOWN)) == wanted, "the audit's lines")
 
 
-LINES = "SELECT rows FROM sluice.audit WHERE subject = 'csv_reader'"
+SHOWN = """SELECT definition, max(rows) FROM sluice.audit WHERE subject = 'csv_reader' AND definition LIKE '%validateOnly%'
+    AND status = 200 GROUP BY definition"""
 
 
 def test_limits_of_a_policy(checked, token):
     assert tripped(validate(checked, token, {"from": "ten", "page": {"limit": 4}, "count": "none"})) == [("policies.rows", "rows")]
-    said = validate(checked, token, {"from": "ten", "page": {"limit": 3}})
+    said = in_time(has_sample, checked, token, {"from": "ten", "page": {"limit": 3}})
     assert tripped(said) == [] and len(said["sample"]) == 3
-    said = validate(checked, token, {"from": "ten"}, "?format=csv")
+    said = in_time(has_sample, checked, token, {"from": "ten"}, "?format=csv")
     assert tripped(said) == [("policies.rows", "rows")] and len(said["sample"]) == 3  # no more than they may have
     problem.check(ask(checked, token, {"from": "ten"}, params="?format=csv"), 413)
     few = {"from": "ten", "filter": {"le": ["id", 3]}, "page": {"limit": 9}}
@@ -286,7 +315,7 @@ def test_what_the_query_is_refused_for_its_validation_is(checked, token, issuer)
     assert ask(checked, token, {"from": "ten", "validateOnly": True}, params="?format=csv&delimiter=%3B").status == 200
     viewer = issuer.token(tenant_id=2, roles=["viewer"])
     problem.check(ask(checked, viewer, {"from": "people", "validateOnly": True}, params="?format=csv"), 403)
-    assert validate(checked, viewer, {"from": "people"})["sample"]
+    assert in_time(has_sample, checked, viewer, {"from": "people"})["sample"]
     problem.check(ask(checked, issuer.token(), {"from": "people", "validateOnly": True}), 403)  # of no tenant
 
 
@@ -311,9 +340,15 @@ def made(postgres):
     ({"sort": ["label"], "page": {"limit": 500}, "count": "exact"}, ""), ({"page": {"limit": 50, "offset": 1000}}, ""),
 ])
 def test_no_more_rows_are_made_than_the_sample_has(checked, token, postgres, members, params):
-    before = made(postgres)
-    said = validate(checked, token, {"from": "noisy", **members}, params)
-    assert len(said["sample"]) == 10 and made(postgres) - before == 10
+    counts = []
+
+    def has_in_time(said):
+        counts.append(made(postgres))
+        return has_sample(said)
+    counts.append(made(postgres))
+    said = in_time(has_in_time, checked, token, {"from": "noisy", **members}, params)
+    assert len(said["sample"]) == 10 and counts[-1] - counts[-2] == 10
+    assert all(0 <= after - before <= 10 for before, after in zip(counts, counts[1:]))
 
 
 def test_none_at_all_where_each_would_be_read(make_site, checked, token, postgres):
@@ -347,7 +382,7 @@ def test_a_sample_that_takes_too_long_is_none(checked, token):
     said = validate(checked, token, {"from": "slowly", "page": {"limit": 50}, "count": "none"})
     assert said["sample"] is None and said["estimatedRows"] == 50
     assert 1.5 < time.monotonic() - began < 9  # of ten seconds
-    assert len(validate(checked, token, {"from": "slowly", "page": {"limit": 1}, "count": "none"})["sample"]) == 1
+    assert len(in_time(has_sample, checked, token, {"from": "slowly", "page": {"limit": 1}, "count": "none"})["sample"]) == 1
     assert len(rows(checked, token, {"from": "cities", "page": {"limit": 5}})) == 5  # with a session as good as new
 
 
@@ -359,10 +394,7 @@ def test_what_fails_in_the_sample_is_told(checked, token):
 
 def test_the_audit_has_the_rows_of_the_sample(checked, issuer, postgres):
     token = issuer.token(sub="validator", tenant_id=2)
-    validate(checked, token, {"from": "people", "select": ["id"]}, "?format=csv")
-    for _ in range(50):
-        found = postgres.execute("SELECT action, format, rows, definition FROM sluice.audit WHERE subject = 'validator'")
-        if found:
-            break
-        time.sleep(0.1)
-    assert found == [("query", "csv", 10, '{"from":"people","select":["id"],"validateOnly":true}')]
+    in_time(has_sample, checked, token, {"from": "people", "select": ["id"]}, "?format=csv")
+    line = ("query", "csv", 10, '{"from":"people","select":["id"],"validateOnly":true}')
+    process.wait_until(lambda: line in postgres.execute(
+        "SELECT action, format, rows, definition FROM sluice.audit WHERE subject = 'validator'"), "the audit's line")

@@ -205,7 +205,7 @@ def test_other_methods_are_405_with_allow(fetch):
 def raw_head(site, path, token):
     """All that comes to HEAD, to the end of the connection: status, headers, body."""
     request = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", site.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", site.port), 60) as connection:
         connection.sendall(request.encode())
         head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).decode().partition("\r\n\r\n")
     lines = [line.split(": ", 1) for line in head.split("\r\n")]

@@ -72,7 +72,7 @@ def check_sessions(postgres, most, seconds=5):
         raise AssertionError(f"{locks()} advisory locks left") from None
 
 
-def check_files(site, seconds=5):
+def check_files(site, seconds=20):
     """No staged body is left, with a name or without, and a worker has no more sockets than it listens on and
     sessions it may keep."""
     stage = site.settings["stage"]["dir"]

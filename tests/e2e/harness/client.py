@@ -3,6 +3,7 @@
 import dataclasses
 import json as json_text
 import os
+import signal
 import subprocess
 import tempfile
 
@@ -56,7 +57,8 @@ def curl(url, token=None, method=None, headers=None, data=None, options=(), seco
 
 
 class Download:
-    """A curl at work, to be watched and given up: with Download(url, token) as download: … Gone after the block."""
+    """A curl at work, to be watched and given up: with Download(url, token) as download: … Gone after the block.
+    seconds: times PATIENCE."""
 
     def __init__(self, url, token, options=(), seconds=60):
         self.top = tempfile.TemporaryDirectory(prefix="sluice-curl.")
@@ -91,6 +93,13 @@ class Download:
         """Of the answer that has begun."""
         process.wait_until(lambda: read(self.head).endswith(b"\r\n\r\n"), "an answer")
         return read_headers(self.head)[name]
+
+    def pause(self):
+        """It reads nothing more, until go_on()."""
+        self.popen.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.popen.send_signal(signal.SIGCONT)
 
     def hang_up(self):
         """As a browser does whose user closes it."""

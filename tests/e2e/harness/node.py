@@ -8,7 +8,8 @@ from . import process
 from .postgres import SOURCE
 
 # A registry that cannot be reached is given up soon.
-INSTALL = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=20000"]
+INSTALL = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=20000",
+           "--prefer-offline"]
 
 
 class Node:
@@ -26,7 +27,8 @@ class Node:
         if Node.modules:
             os.symlink(Node.modules, os.path.join(top, "node_modules"))
             return
-        done = subprocess.run(INSTALL, cwd=top, capture_output=True, text=True, timeout=180, check=False)
+        done = subprocess.run(INSTALL, cwd=top, capture_output=True, text=True, timeout=180 * process.PATIENCE,
+                              check=False)
         if done.returncode:
             raise RuntimeError(f"npm ci failed:\n{done.stderr[-2000:]}")
         Node.modules = os.path.join(top, "node_modules")

@@ -124,7 +124,7 @@ class Postgres:
     def stop(self, signum=signal.SIGINT):
         """SIGINT is PostgreSQL's fast shutdown: sessions are ended, not waited for. SIGQUIT is the immediate one."""
         if self.server:
-            self.server.stop(signum, 20)
+            self.server.stop(signum, 60)
             self.server = None
 
     def kill(self):

@@ -15,7 +15,7 @@ class Cut(Exception):
 
 class Reader:
     """A GET whose head has come: with Reader(url, token) as reader: … All in all some megabytes fit in between it
-    and the worker."""
+    and the worker. seconds: to wait for each piece, times PATIENCE."""
 
     def __init__(self, url, token, seconds=30, version=11):
         """version: of HTTP, 11 or 10."""
@@ -34,7 +34,13 @@ class Reader:
             self.connection.close()
             raise
         self.status, self.export_id = self.response.status, self.response.headers["Sluice-Export-Id"]
-        self.body = b""
+        self.pieces = []
+
+    @property
+    def body(self):
+        """What was read so far."""
+        self.pieces = [b"".join(self.pieces)]
+        return self.pieces[0]
 
     def __enter__(self):
         return self
@@ -47,22 +53,19 @@ class Reader:
         while n > 0:
             got = self.response.read(min(n, WINDOW))
             assert got, f"ended after {len(self.body)} bytes"
-            self.body += got
+            self.pieces.append(got)
             n -= len(got)
 
     def rest(self):
         """To the end: the whole body; Cut, and what there was in `body`, when it breaks off."""
-        pieces = [self.body]
         try:
             while piece := self.response.read(WINDOW):
-                pieces.append(piece)
+                self.pieces.append(piece)
             if self.response.length:  # less than was promised
                 raise Cut
         except (http.client.IncompleteRead, ConnectionError) as failure:
-            pieces.append(getattr(failure, "partial", b""))
+            self.pieces.append(getattr(failure, "partial", b""))
             raise Cut from failure
-        finally:
-            self.body = b"".join(pieces)
         return self.body
 
     def hang_up(self):

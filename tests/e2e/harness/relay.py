@@ -18,7 +18,7 @@ class Relay:
         self.lock = threading.Lock()
         self.passed, self.limit, self.how = 0, None, None
         self.stalled, self.released = threading.Event(), threading.Event()
-        self.pairs, self.threads = set(), []
+        self.pairs, self.threads, self.is_ending = set(), [], False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self._run(self._accept)
@@ -42,6 +42,8 @@ class Relay:
                     shut(end)
 
     def stop(self):
+        with self.lock:
+            self.is_ending = True
         self.released.set()
         shut(self.listener)
         self.drop()
@@ -70,6 +72,8 @@ class Relay:
             try:
                 server.connect(self.target)
                 with self.lock:
+                    if self.is_ending:
+                        return
                     self.pairs.add(pair)
                 self._fail(client, self._copy(client, server))
             except OSError:
