@@ -18,18 +18,18 @@ static const struct {
 	{ 16, TYPE_BOOL, PGDECODE_BOOL },
 	{ 17, TYPE_BINARY, PGDECODE_BYTES }, /* bytea */
 	{ 18, TYPE_UTF8, PGDECODE_TEXT },    /* "char": a byte, not always UTF-8 */
-	{ 19, TYPE_UTF8, PGDECODE_BYTES },   /* name */
+	{ 19, TYPE_UTF8, PGDECODE_SAME },    /* name */
 	{ 20, TYPE_INT64, PGDECODE_INT8 },
 	{ 21, TYPE_INT16, PGDECODE_INT2 },
 	{ 23, TYPE_INT32, PGDECODE_INT4 },
-	{ 25, TYPE_UTF8, PGDECODE_BYTES },  /* text */
-	{ 26, TYPE_INT64, PGDECODE_OID },   /* oid */
-	{ 114, TYPE_JSON, PGDECODE_BYTES }, /* json */
-	{ 142, TYPE_UTF8, PGDECODE_TEXT },  /* xml: its binary form may declare an encoding */
+	{ 25, TYPE_UTF8, PGDECODE_SAME },  /* text */
+	{ 26, TYPE_INT64, PGDECODE_INT8 }, /* oid */
+	{ 114, TYPE_JSON, PGDECODE_SAME }, /* json */
+	{ 142, TYPE_UTF8, PGDECODE_TEXT }, /* xml: its binary form may declare an encoding */
 	{ 700, TYPE_FLOAT32, PGDECODE_FLOAT4 },
 	{ 701, TYPE_FLOAT64, PGDECODE_FLOAT8 },
-	{ 1042, TYPE_UTF8, PGDECODE_BYTES }, /* bpchar */
-	{ 1043, TYPE_UTF8, PGDECODE_BYTES }, /* varchar */
+	{ 1042, TYPE_UTF8, PGDECODE_SAME }, /* bpchar */
+	{ 1043, TYPE_UTF8, PGDECODE_SAME }, /* varchar */
 	{ 1082, TYPE_DATE32, PGDECODE_DATE },
 	{ 1083, TYPE_TIME64, PGDECODE_TIME },
 	{ 1114, TYPE_TIMESTAMP, PGDECODE_TIMESTAMP },
@@ -316,35 +316,62 @@ static int32_t date_value(uint32_t days)
 	return d + DATE_UNIX_SHIFT;
 }
 
-/* The value of one cell; false when its bytes are not what the type's send function writes, or the column is full. */
+/* Digits, with a minus sign before them or none; -1 - most is the least. value: in two's complement. */
+static inline bool int_value(const uint8_t *p, size_t len, uint64_t most, uint64_t *value)
+{
+	const uint8_t *end = p + len;
+	bool is_negative = len > 0 && *p == '-';
+	uint64_t v = 0;
+
+	p += is_negative;
+	if (end - p < 1 || end - p > 19)
+		return false;
+	for (; p < end; p++) {
+		unsigned digit = *p - (unsigned)'0';
+
+		if (digit > 9)
+			return false;
+		v = v * 10 + digit;
+	}
+	*value = is_negative ? -v : v;
+	return v <= most + is_negative;
+}
+
+/* The value of one cell; false when its bytes are not what the server writes for the type, or the column is full. */
 static inline bool put_cell(
 	const struct pgcolumn *c, struct column *to, int32_t row, const uint8_t *p, size_t len)
 {
+	uint64_t value;
+
 	switch (c->decode) {
 	case PGDECODE_TEXT:
+	case PGDECODE_SAME:
 	case PGDECODE_BYTES: return column_put_bytes(to, row, p, len);
 	case PGDECODE_BOOL:
-		if (len != 1)
+		if (len != 1 || (*p != 't' && *p != 'f'))
 			return false;
-		column_put_bool(to, row, *p != 0);
+		column_put_bool(to, row, *p == 't');
 		return true;
 	case PGDECODE_INT2:
-		if (len != 2)
+		if (!int_value(p, len, INT16_MAX, &value))
 			return false;
-		COLUMN_PUT(to, uint16_t, row, get16(p));
+		COLUMN_PUT(to, uint16_t, row, (uint16_t)value);
 		return true;
 	case PGDECODE_INT4:
+		if (!int_value(p, len, INT32_MAX, &value))
+			return false;
+		COLUMN_PUT(to, uint32_t, row, (uint32_t)value);
+		return true;
+	case PGDECODE_INT8:
+		if (!int_value(p, len, INT64_MAX, &value))
+			return false;
+		COLUMN_PUT(to, uint64_t, row, value);
+		return true;
 	case PGDECODE_FLOAT4:
 		if (len != 4)
 			return false;
 		COLUMN_PUT(to, uint32_t, row, get32(p));
 		return true;
-	case PGDECODE_OID:
-		if (len != 4)
-			return false;
-		COLUMN_PUT(to, uint64_t, row, get32(p));
-		return true;
-	case PGDECODE_INT8:
 	case PGDECODE_FLOAT8:
 	case PGDECODE_TIME:
 	case PGDECODE_TIMESTAMP:

@@ -1,9 +1,9 @@
 /*
- * PostgreSQL's types: which batch type carries which OID, and how a value of the binary format becomes a
+ * PostgreSQL's types: which batch type carries which OID, and how a value that the server sends becomes a
  * value of the batch.
  *
  * The binary formats are those of the server's *_send functions (src/backend/utils/adt); all
- * integers are big endian. Types without a decoder here are asked for in text format and carried as
+ * integers are big endian. The text formats are those of its *_out functions. Types without a decoder here are asked for in text format and carried as
  * utf8, in the server's own spelling.
  */
 #ifndef SLUICE_SOURCE_PGDECODE_H
@@ -16,14 +16,18 @@
 #include "lib/base/err.h"
 #include "lib/rows/batch.h"
 
+/* In binary format a value costs the server a kilobyte for a moment (pq_begintypsend), and a row of more than seven of them a
+ * malloc and a free. So what is as easily read as text is asked for as text; numbers with a point, times and the like are not. */
 enum pgdecode {
-	PGDECODE_TEXT, /* text format, as it is */
-	PGDECODE_BYTES,
+	/* in text format */
+	PGDECODE_TEXT, /* as it is */
+	PGDECODE_SAME, /* as it is; the binary format has the same bytes */
 	PGDECODE_BOOL,
 	PGDECODE_INT2,
 	PGDECODE_INT4,
 	PGDECODE_INT8,
-	PGDECODE_OID,
+	/* in binary format */
+	PGDECODE_BYTES,
 	PGDECODE_FLOAT4,
 	PGDECODE_FLOAT8,
 	PGDECODE_NUMERIC,      /* to decimal128 */
@@ -48,7 +52,13 @@ void pgdecode_choose(uint32_t oid, int32_t typmod, struct field *f, struct pgcol
 /* Whether the column is to be asked for in binary format. */
 static inline bool pgdecode_is_binary(const struct pgcolumn *c)
 {
-	return c->decode != PGDECODE_TEXT;
+	return c->decode >= PGDECODE_BYTES;
+}
+
+/* Whether it may be, where all columns must be of one format. */
+static inline bool pgdecode_may_be_binary(const struct pgcolumn *c)
+{
+	return pgdecode_is_binary(c) || c->decode == PGDECODE_SAME;
 }
 
 /* Add one row from the body of a DataRow message (protocol 3.0, "Message Formats"): int16 number of

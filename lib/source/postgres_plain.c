@@ -66,7 +66,7 @@ static const char *spell_as_text(struct postgres *pg, const char *sql)
 
 	buf_puts(&b, "SELECT ");
 	for (size_t i = 0; i < pg->schema.n; i++)
-		if (pgdecode_is_binary(&pg->columns[i]))
+		if (pgdecode_may_be_binary(&pg->columns[i]))
 			buf_printf(&b, "%sc%zu", i ? ", " : "", i);
 		else
 			buf_printf(&b, "%sCASE WHEN num_nulls(c%zu) = 0 THEN concat(c%zu) END",
@@ -91,7 +91,7 @@ int postgres_plain_open(struct postgres *pg, const struct statement *st, struct 
 		return -1;
 	postgres_describe(pg, fields, n);
 	for (size_t i = 0; i < n; i++)
-		all_binary = all_binary && pgdecode_is_binary(&pg->columns[i]);
+		all_binary = all_binary && pgdecode_may_be_binary(&pg->columns[i]);
 	if (!all_binary && prepare(pg, spell_as_text(pg, st->sql), &fields, &n, e) < 0)
 		return -1;
 	if (!PQsendQueryPrepared(pg->conn, "", (int)st->params_n, st->params, NULL, NULL, 1) ||
