@@ -57,6 +57,16 @@ void *mem_grow(void *old, size_t count, size_t size)
 	return p;
 }
 
+void *mem_pages(size_t n)
+{
+	size_t len = product(n, MEM_PAGE);
+	void *p;
+
+	if (posix_memalign(&p, MEM_PAGE, len))
+		out_of_memory(len);
+	return p;
+}
+
 char *mem_strdup(const char *s)
 {
 	size_t len = strlen(s) + 1;

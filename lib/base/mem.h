@@ -15,10 +15,13 @@
 #include <stdint.h>
 #include <string.h>
 
+enum { MEM_PAGE = 4096 };
+
 /* Never NULL. The count and size are multiplied with a check for overflow. */
 void *mem_alloc(size_t count, size_t size);           /* not cleared */
 void *mem_zero(size_t count, size_t size);            /* cleared */
 void *mem_grow(void *old, size_t count, size_t size); /* realloc */
+void *mem_pages(size_t n); /* MEM_PAGE bytes each, from the start of a page; not cleared */
 char *mem_strdup(const char *s);
 
 struct arena_block;

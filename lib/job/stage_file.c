@@ -27,6 +27,12 @@ static int count(struct stage_file *f, size_t len, struct err *e)
 	return err_cause(e, "jobs.max_bytes is %llu", (unsigned long long)j->stage->max_bytes);
 }
 
+/* A passing file is best left in memory; of another the database's pages are worth more. */
+static int write_all(const struct stage_draft *d, const void *data, size_t len)
+{
+	return d->is_passing ? disk_write(d->fd, data, len) : disk_write_direct(d->fd, data, len);
+}
+
 static void put(struct sink *s, const void *data, size_t len)
 {
 	struct stage_file *f = (struct stage_file *)s;
@@ -34,7 +40,7 @@ static void put(struct sink *s, const void *data, size_t len)
 
 	if (count(f, len, &e) < 0 || stage_draft_room(&f->draft, len, &e) < 0)
 		sink_fail(s, &e);
-	else if (disk_write(f->draft.fd, data, len) < 0) {
+	else if (write_all(&f->draft, data, len) < 0) {
 		stage_failed(&e, "write");
 		sink_fail(s, &e);
 	}

@@ -10,14 +10,14 @@
 enum { BLOCKS = 16, BLOCK_LEN = 256 * 1024 };
 
 struct block {
+	char *data; /* BLOCK_LEN bytes from the start of a page */
 	size_t len;
-	char data[BLOCK_LEN];
 };
 
 struct behind_sink {
 	struct sink base; /* its next is hidden: it is the thread's */
 	struct sink *next;
-	struct block *blocks;
+	struct block blocks[BLOCKS];
 	pthread_t thread;
 
 	pthread_mutex_t lock;
@@ -166,7 +166,7 @@ static void free_sink(struct sink *s)
 	sink_free(b->next);
 	pthread_cond_destroy(&b->changed);
 	pthread_mutex_destroy(&b->lock);
-	free(b->blocks);
+	free(b->blocks[0].data);
 	free(b);
 }
 
@@ -190,7 +190,10 @@ struct sink *behind_sink_new(struct sink *next, struct err *e)
 
 	b->base.ops = &ops;
 	b->next = next;
-	b->blocks = mem_zero(BLOCKS, sizeof *b->blocks);
+	char *data = mem_pages((size_t)BLOCKS * BLOCK_LEN / MEM_PAGE);
+
+	for (size_t i = 0; i < BLOCKS; i++)
+		b->blocks[i].data = data + i * BLOCK_LEN;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->changed, NULL);
 	b->is_running = start(b) == 0;

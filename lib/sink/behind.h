@@ -1,6 +1,7 @@
 /*
  * Writes behind: passes bytes on in a thread of its own, so that whoever makes them does not wait for the disk's stalls, nor
- * they for what it makes. At most 4 MiB are on their way; then put waits.
+ * they for what it makes. At most 4 MiB are on their way; then put waits. What is passed on is 256 KiB from the start of a page
+ * (disk_write_direct can take it as it is), and less at the end alone.
  */
 #ifndef SLUICE_SINK_BEHIND_H
 #define SLUICE_SINK_BEHIND_H

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/base/mem.h"
 #include "lib/sink/behind.h"
 #include "lib/sink/memory.h"
 
@@ -27,6 +28,7 @@ struct gate {
 	_Atomic uint64_t passed;
 	int finished, aborted, freed;
 	bool fails_at_the_end;
+	_Atomic bool is_askew; /* a piece began elsewhere than at a page's start */
 };
 
 static struct gate gate;
@@ -34,8 +36,9 @@ static struct gate gate;
 static void pass(struct sink *s, const void *data, size_t len)
 {
 	(void)s;
-	(void)data;
 	sem_wait(&gate.open);
+	if ((uintptr_t)data % MEM_PAGE != 0)
+		gate.is_askew = true;
 	gate.passed += len;
 }
 
@@ -138,6 +141,7 @@ static void who_puts_waits_at_last(void **state)
 	assert_true(gate.passed >= 4 * MIB - 1);
 	assert_int_equal(sink_finish(s, &e), 0);
 	assert_int_equal(gate.passed, ON_THE_WAY - 1 + 8 * MIB);
+	assert_false(gate.is_askew);
 	assert_int_equal(gate.finished, 1);
 	sink_free(s);
 	assert_int_equal(gate.aborted, 0);
