@@ -69,7 +69,7 @@ def test_many_slow_downloads(make_site, fault_settings, front, prefix, token, po
     site = make_site(front=front, settings=settings, workers=(MANY, 1))
     table, part = ("numbers", {"limit": 80000}) if front == "mod_fcgid" else ("endless", {})
     with contextlib.ExitStack() as stack:
-        downloads = [stack.enter_context(Download(rows_url(site, table, **part), token, ["--limit-rate", "100K"]))
+        downloads = [stack.enter_context(Download(rows_url(site, table, **part), token, ["--limit-rate", "100K"], 600))
                      for _ in range(MANY)]
         if front == "mod_fcgid":
             process.wait_until(lambda: any(download.received() for download in downloads), "a byte for somebody")
