@@ -323,7 +323,7 @@ static int find(struct following *f, struct job_download *out, struct err *e)
 	return e->code == ERR_NOT_FOUND ? err_set(e, ERR_GONE, "the file is no longer there") : -1;
 }
 
-/* Parameters do not count: programs that pass links on add some of their own. */
+/* Parameters do not count, whatever they are: programs that pass links on add some of their own. */
 int handle_link(struct app *app, struct request *rq, struct response *rs, struct err *e)
 {
 	struct following f = { .app = app, .rq = rq };

@@ -50,6 +50,11 @@ int request_init(struct request *rq, FCGX_Request *fcgi, struct err *e)
 		rq->path = "";
 		return err_set(e, ERR_BAD_REQUEST, "the path is not percent-encoded UTF-8");
 	}
+	return 0;
+}
+
+int request_read_params(struct request *rq, struct err *e)
+{
 	return query_string_read(&rq->arena, rq->query, &rq->params, &rq->params_n, e);
 }
 

@@ -50,11 +50,14 @@ struct request {
 	struct request_audit audit; /* each NULL: not known, or none */
 };
 
-/* Reads path, query and body, so that from now on the connection only shows a hang-up.
- * ERR_BAD_REQUEST for a path or query that is not percent-encoded UTF-8 or holds a NUL, and for a
- * parameter given twice. */
+/* Reads path and body, so that from now on the connection only shows a hang-up.
+ * ERR_BAD_REQUEST for a path that is not percent-encoded UTF-8 or holds a NUL. */
 int request_init(struct request *rq, FCGX_Request *fcgi, struct err *e);
 void request_reset(struct request *rq);
+
+/* Reads the parameters, of which there are none before. ERR_BAD_REQUEST for a query that is not percent-encoded UTF-8 or
+ * holds a NUL, and for a parameter given twice. */
+int request_read_params(struct request *rq, struct err *e);
 
 /* A CGI parameter ("REMOTE_ADDR", "HTTP_ACCEPT"), or NULL; not after the request has been
  * released. */

@@ -266,6 +266,8 @@ static int serve(struct app *app, struct request *rq, struct response *rs, struc
 	if (!r)
 		return -1;
 	rq->route = r->pattern;
+	if (!(r->flags & ROUTE_OPEN) && request_read_params(rq, e) < 0)
+		return -1;
 	if (!(r->flags & ROUTE_PUBLIC) && enter(app, r, rq, rs, e) < 0)
 		return -1;
 	if (r->handler(app, rq, rs, e) == 0)

@@ -18,7 +18,8 @@ typedef int route_handler(struct app *app, struct request *rq, struct response *
 enum route_flags {
 	ROUTE_PUBLIC = 1, /* no token, no rate limit, no line in the audit */
 	ROUTE_DATA = 2,   /* gives rows: not while they could not be audited, if they must be */
-	ROUTE_OPEN = 4    /* no token, but counted for the address, and a line in the audit */
+	ROUTE_OPEN =
+		4 /* no token nor parameters, but counted for the address, and a line in the audit */
 };
 
 struct route {

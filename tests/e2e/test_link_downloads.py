@@ -93,10 +93,11 @@ def test_whoever_has_it_gets_the_file(each):
     got = each.follow(link)
     assert whole(each, got) and got.headers["content-disposition"].startswith("attachment")
     assert got.headers["cache-control"] == "private, no-store"
-    assert whole(each, curl(f"{each.site.url}{link['url']}?fbclid=x", "no token that holds"))
-    process.wait_until(lambda: len(each.audited(link)) == 3, "lines of the audit")
+    for query in ("fbclid=x", "via=a&via=b&of=%E4"):
+        assert whole(each, curl(f"{each.site.url}{link['url']}?{query}", "no token that holds"))
+    process.wait_until(lambda: len(each.audited(link)) == 4, "lines of the audit")
     assert each.audited(link)[0][0] == "share"
-    assert each.audited(link)[1:] == [("link", "tester", 200, len(each.body))] * 2
+    assert each.audited(link)[1:] == [("link", "tester", 200, len(each.body))] * 3
 
 
 def test_what_the_audit_knows_of_a_file(shared, fleet, issuer, postgres):
