@@ -21,7 +21,9 @@ enum column {
 	TABLE,
 	FORMAT,
 	PRINCIPAL,
-	REQUEST
+	REQUEST,
+	RIGHTS,
+	IS_DIRECT
 };
 
 static PGresult *look(
@@ -32,7 +34,7 @@ static PGresult *look(
 		" (SELECT count(*) FROM sluice.job_files WHERE job = j.id),"
 		" f.path, f.name, f.media, f.sha256, f.bytes,"
 		" j.tenant, j.request #>> '{queryDefinition,from}', j.request ->> 'format',"
-		" j.principal, j.request"
+		" j.principal, j.request, j.rights, j.direct"
 		" FROM sluice.jobs j LEFT JOIN sluice.job_files f ON f.job = j.id AND f.n = $3::int"
 		" WHERE j.id = $1::uuid AND ($2::text IS NULL OR j.subject = $2) AND j.deleted IS "
 		"NULL";
@@ -55,6 +57,9 @@ static int check_job(const PGresult *r, struct err *e)
 		return err_set(e, ERR_NOT_FOUND, "there is no export by that id");
 	if (has_state(r, "expired") || *PQgetvalue(r, 0, HAS_EXPIRED) == 't')
 		return err_set(e, ERR_GONE, "the files of this export have expired");
+	if (*PQgetvalue(r, 0, IS_DIRECT) == 't')
+		return err_set(e, ERR_NOT_FOUND,
+			"this export has no such file: the request for its download runs it");
 	if (has_state(r, "queued") || has_state(r, "running"))
 		return err_set(e, ERR_EARLY, "this export is not done yet: it is %s",
 			PQgetvalue(r, 0, STATE));
@@ -93,12 +98,13 @@ int job_download_read(struct metadata *m, struct arena *a, const char *job, cons
 		out->tenant = copy(a, r, TENANT);
 		out->table = copy(a, r, TABLE);
 		out->format = copy(a, r, FORMAT);
+		out->principal = copy(a, r, PRINCIPAL);
+		out->request = copy(a, r, REQUEST);
+		out->rights = copy(a, r, RIGHTS);
 	}
 	if (r && (check_job(r, e) < 0 || check_file(r, n, e) < 0))
 		status = -1;
 	if (status == 0) {
-		out->principal = copy(a, r, PRINCIPAL);
-		out->request = copy(a, r, REQUEST);
 		out->path = copy(a, r, PATH);
 		out->name = copy(a, r, NAME);
 		out->media = copy(a, r, MEDIA);

@@ -26,13 +26,15 @@ struct job_download {
 	const char *table;  /* key, as it was asked for */
 	const char *format; /* the same */
 
-	/* whose rights it was made with, once there is a file */
+	/* whose rights it was made with; the same */
 	const char *principal; /* JSON, as of struct job_wanted */
 	const char *request;   /* JSON (job_request.h) */
+	const char *
+		rights; /* JSON: by key of table, what they were (rights_json.h); NULL: not known */
 };
 
 /* job: a UUID; subject: its owner, or NULL for anybody's; n: from 1. The strings live in the arena.
- * ERR_NOT_FOUND: no such job, or no such file. ERR_EARLY: the job is not done. ERR_CONFLICT: it has
+ * ERR_NOT_FOUND: no such job, or no such file: a direct one has none. ERR_EARLY: the job is not done. ERR_CONFLICT: it has
  * failed or was canceled. ERR_GONE: its files have expired. ERR_UNPROCESSABLE: JOB_DOWNLOAD_ONLY of several. */
 int job_download_read(struct metadata *m, struct arena *a, const char *job, const char *subject,
 	int n, struct job_download *out, struct err *e);

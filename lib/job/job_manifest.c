@@ -16,7 +16,8 @@ enum column { KIND, A, B, C, D, HASH, ROWS, BYTES, N, NEXT_CURSOR };
 static const char sql[] =
 	"WITH j AS (SELECT * FROM sluice.jobs WHERE id = $1::uuid AND deleted IS NULL"
 	"  AND (subject = $2 OR $3::boolean))"
-	" SELECT 0 AS kind, state AS a, request::text AS b, snapshot AS c,"
+	" SELECT 0 AS kind, CASE WHEN direct THEN 'direct' ELSE state END AS a, request::text AS "
+	"b, snapshot AS c,"
 	"  coalesce(lossy, '[]')::text AS d, schema_fingerprint AS hash, rows, bytes, 0 AS n,"
 	"  next_cursor FROM j"
 	" UNION ALL SELECT 1, f.name, f.media, NULL, NULL, f.sha256, 0, f.bytes, f.n, NULL"
@@ -53,6 +54,9 @@ static int check(const PGresult *r, size_t files_n, struct err *e)
 			e, ERR_NOT_FOUND, "there is no export by that id, or it is no longer kept");
 	const char *state = PQgetvalue(r, 0, A);
 
+	if (!strcmp(state, "direct"))
+		return err_set(e, ERR_NOT_FOUND,
+			"this export has no manifest: the request for its download runs it");
 	if (!strcmp(state, "queued") || !strcmp(state, "running"))
 		return err_set(e, ERR_EARLY, "this export is not done yet: it is %s", state);
 	if (!strcmp(state, "failed") || !strcmp(state, "canceled"))

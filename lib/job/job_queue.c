@@ -345,7 +345,7 @@ static const char end_sql[] =
 	"  clock_timestamp() + interval '5 s' * (2 ^ attempts * (0.75 + random() / 2)) END,"
 	" notes = CASE WHEN " BECOMES " <> 'queued' THEN notes ELSE sluice.job_note(notes,"
 	"  format('attempt %s: %s', attempts, $4::jsonb->>'detail')) END,"
-	" next_cursor = CASE WHEN " BECOMES " = 'succeeded' THEN $11 END,"
+	" next_cursor = CASE WHEN " BECOMES " = 'succeeded' THEN $11 END, rights = $12::jsonb,"
 	" attempts = attempts - (" BECOMES " = 'queued' AND $9::boolean)::int"
 	" WHERE " HELD " RETURNING id, state),"
 	" files AS (INSERT INTO sluice.job_files (job, n, name, path, media, bytes, sha256)"
@@ -387,8 +387,8 @@ int job_end(struct job_queue *q, const struct job_lease *l, const struct job_end
 	put_number(bytes, (int64_t)end->bytes);
 	const char *params[] = { l->id, l->fence, job_state_name(end->state),
 		problem.len ? buf_str(&problem) : NULL, rows, bytes, end->fingerprint, end->lossy,
-		is_stop ? "t" : "f", buf_str(&files), end->next_cursor };
-	PGresult *r = metadata_run(q->metadata, end_sql, params, 11, e);
+		is_stop ? "t" : "f", buf_str(&files), end->next_cursor, end->rights };
+	PGresult *r = metadata_run(q->metadata, end_sql, params, 12, e);
 	int status = r ? 0 : -1;
 
 	if (r && PQntuples(r) == 1) {

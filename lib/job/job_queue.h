@@ -112,6 +112,7 @@ struct job_end {
 	const char *fingerprint;      /* of the schema; NULL: not known */
 	const char *lossy;            /* JSON: names of columns; NULL: not known */
 	const char *next_cursor;      /* of JOB_SUCCEEDED; NULL: it is no increment */
+	const char *rights;           /* JSON, as job_download.h has it; NULL: not known */
 	const struct job_file *files; /* of JOB_SUCCEEDED, numbered from 1 */
 	size_t files_n;
 };

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lib/access/rights_json.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
 #include "lib/base/wait.h"
@@ -41,6 +42,7 @@ struct run {
 	struct compile compile;
 	char fingerprint[FINGERPRINT_TEXT];
 	const char *lossy;
+	const char *rights; /* JSON, as job_download.h has it */
 	const char *snapshot;
 	int64_t estimated_rows;
 	struct increment_found increment; /* where the request has a since */
@@ -94,6 +96,32 @@ static const struct increment *increment(const struct run *r)
 	return r->request.since ? &r->increment.range : NULL;
 }
 
+/* Of each table that the query reaches: the files may be asked for when the configuration gives less. */
+static int note_rights(struct run *r, struct err *e)
+{
+	struct rights rights;
+	struct buf b = { 0 };
+	int status = 0;
+
+	for (size_t i = 0; i < r->scope.n && status == 0; i++) {
+		const struct settings_table *t = r->scope.tables[i].settings;
+
+		status =
+			policy_rights(r->runner->settings, t, &r->principal, &r->arena, &rights, e);
+		if (status == 0) {
+			buf_putc(&b, i ? ',' : '{');
+			buf_put_json(&b, t->key, strlen(t->key));
+			buf_putc(&b, ':');
+			rights_json_put(&b, &rights);
+		}
+	}
+	buf_putc(&b, '}');
+	if (status == 0)
+		r->rights = arena_strdup(&r->arena, buf_str(&b));
+	buf_free(&b);
+	return status;
+}
+
 static int enter(struct run *r, struct err *e)
 {
 	const char *format = r->request.format->name;
@@ -107,6 +135,7 @@ static int enter(struct run *r, struct err *e)
 	if (table_enter(&r->visitor, t, &r->crew.source, &r->table, e) < 0 ||
 		table_reach(&r->visitor, &r->crew.source, &r->table, &r->query, format, &r->scope,
 			&r->compile.where, e) < 0 ||
+		note_rights(r, e) < 0 ||
 		(r->request.since && increment_find(&r->visitor, r->crew.source, &r->table,
 					     r->request.since, &r->increment, e) < 0))
 		return -1;
@@ -478,6 +507,7 @@ int job_run(struct job_runner *runner, const struct job_claimed *c, enum job_sta
 		end.fingerprint = r.fingerprint;
 		end.lossy = r.lossy;
 	}
+	end.rights = r.rights;
 	int status;
 
 	do

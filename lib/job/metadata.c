@@ -162,7 +162,8 @@ static PGresult *set_up(struct metadata *m)
 		" SET default_transaction_isolation = 'read committed';"
 		" %s%s%s"
 		" SELECT lossy FROM sluice.outcomes WHERE false AND EXISTS"
-		" (SELECT jobs.next_cursor FROM sluice.schemas, sluice.audit, sluice.cache,"
+		" (SELECT jobs.next_cursor, jobs.rights FROM sluice.schemas, sluice.audit, "
+		"sluice.cache,"
 		"  sluice.links, sluice.jobs, sluice.schedules, sluice.audit_anchor,"
 		"  sluice.delivery_logs,"
 		"  sluice.job_claim(NULL, NULL, NULL, NULL, NULL))",

@@ -1,8 +1,10 @@
 #include "lib/web/job_rights.h"
 
+#include <json-c/json.h>
 #include <string.h>
 
 #include "lib/access/policy.h"
+#include "lib/access/rights_json.h"
 #include "lib/job/job_principal.h"
 #include "lib/job/job_request.h"
 #include "lib/query/scope.h"
@@ -10,27 +12,32 @@
 struct check {
 	const struct settings *settings;
 	struct arena *arena;
-	const struct principal *owner, *caller;
+	struct json_object *made_with; /* by key of table; NULL: not known */
+	const struct principal *owner, *taker;
 	const char *format;
 };
 
-static int rights_now(const struct check *c, const struct settings_table *t,
-	const struct principal *p, struct rights *out, struct err *e)
+/* Where it is not known, by a job of an older version, what the owner's claims are given now. */
+static int rights_then(const struct check *c, const struct settings_table *t, struct rights *out)
 {
-	return policy_rights(c->settings, t, p, c->arena, out, e) < 0
-		       ? -1
-		       : rights_format(out, c->format, e);
+	struct json_object *of_table;
+	struct err ignored;
+
+	if (!c->made_with)
+		return policy_rights(c->settings, t, c->owner, c->arena, out, &ignored);
+	return json_object_object_get_ex(c->made_with, t->key, &of_table)
+		       ? rights_json_read(c->arena, of_table, out)
+		       : -1;
 }
 
 static bool may_have(const struct check *c, const struct settings_table *t)
 {
-	struct rights given, has;
+	struct rights then, now;
 	struct err ignored;
 
-	if (rights_now(c, t, c->owner, &given, &ignored) < 0)
-		return false;
-	return !c->caller ||
-	       (rights_now(c, t, c->caller, &has, &ignored) == 0 && rights_cover(&has, &given));
+	return rights_then(c, t, &then) == 0 &&
+	       policy_rights(c->settings, t, c->taker, c->arena, &now, &ignored) == 0 &&
+	       rights_format(&now, c->format, &ignored) == 0 && rights_cover(&now, &then);
 }
 
 /* The tables that its names reach, as the registry tells: columns do not matter here. */
@@ -54,27 +61,42 @@ static bool may_have_all(const struct check *c, const struct query *q)
 	return true;
 }
 
+/* taker: the caller; of a link, the owner. */
+static bool is_given(const struct app *app, struct arena *a, const struct job_download *f,
+	const struct principal *owner, const struct principal *taker)
+{
+	struct job_request request;
+	const char *pointer;
+	struct err ignored;
+	bool may = false;
+
+	/* What stands behind the query and the format may be beyond limits that are others by now. */
+	job_request_read(
+		a, &app->settings, f->request, strlen(f->request), &request, &pointer, &ignored);
+	if (request.query.from && request.format && taker->roles & ROLE_EXPORTER) {
+		const struct check c = { .settings = &app->settings,
+			.arena = a,
+			.made_with = f->rights ? json_tokener_parse(f->rights) : NULL,
+			.owner = owner,
+			.taker = taker,
+			.format = request.format->name };
+
+		may = may_have_all(&c, &request.query);
+		json_object_put(c.made_with);
+	}
+	job_request_free(&request);
+	return may;
+}
+
 int job_rights_check(const struct app *app, struct arena *a, const struct job_download *f,
 	const struct principal *caller, struct err *e)
 {
 	struct principal owner;
-	struct job_request request;
-	const char *purpose, *pointer;
-	struct err ignored = { 0 };
-	bool may = false;
+	const char *purpose;
 
 	if (job_principal_read(&app->settings, a, f->principal, &owner, &purpose, e) < 0)
 		return -1;
-	/* What stands behind the query and the format may be beyond limits that are others by now. */
-	job_request_read(
-		a, &app->settings, f->request, strlen(f->request), &request, &pointer, &ignored);
-	if (request.query.from && request.format) {
-		const struct check c = { &app->settings, a, &owner, caller, request.format->name };
-
-		may = may_have_all(&c, &request.query);
-	}
-	job_request_free(&request);
-	if (may)
+	if (is_given(app, a, f, &owner, caller ? caller : &owner))
 		return 0;
 	return caller ? err_set(e, ERR_FORBIDDEN,
 				"this export was made with rights that the token does not give; "

@@ -376,17 +376,24 @@ def test_its_outcome_can_be_asked(place, token):
     assert how["bytes"] == len(answer.body)
 
 
+def has_none(place, token, made_id):
+    """Whoever asks for a file is not told to wait for one."""
+    job_url = f"{place.url}/api/v1/exports/{made_id}"
+    for answer in (curl(f"{job_url}/files/1", token), curl(f"{job_url}/manifest", token),
+                   curl(f"{job_url}/links", token, "POST", data=b"{}")):
+        problem.check(answer, 404)
+
+
 def test_no_worker_runs_it_and_it_has_no_files(place, token):
     made_id = made(place, token, format="csv", table="users")
     assert run_once(place).returncode == 0
     shown = job(place, token, made_id)
     assert (shown["state"], shown["direct"], shown["files"], shown["attempts"]) == ("queued", True, [], 0)
+    has_none(place, token, made_id)
     assert curl(url(place, made_id), token).status == 200
     shown = job(place, token, made_id)
     assert (shown["state"], shown["files"], shown["progress"]["percent"]) == ("succeeded", [], 100)
-    for path, code in (("files/1", 404), ("manifest", 410)):
-        problem.check(curl(f"{place.url}/api/v1/exports/{made_id}/{path}", token), code)
-    problem.check(curl(f"{place.url}/api/v1/exports/{made_id}/links", token, "POST", data=b"{}"), 404)
+    has_none(place, token, made_id)
     assert curl(f"{place.url}/api/v1/exports/{made_id}/download", token).status == 200
     assert remove(place, token, made_id).status == 204
     problem.check(curl(url(place, made_id), token), 404)

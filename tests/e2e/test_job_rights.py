@@ -122,16 +122,49 @@ def test_what_is_for_another_purpose_is_another(place):
     assert ids[0] == ids[2] != ids[1] and ask(place, bearer, query).json()["id"] not in ids
 
 
-def test_what_the_configuration_has_closed_is_given_to_nobody(fleet, rows):
-    site = start(fleet)
-    url = made(site, token(site, "clear"), WORKS)
-    link = site.url + curl(f"{url}/links", token(site, "clear"), "POST", data=b"{}").json()["url"]
-    assert curl(link).status == 200
+def reconfigure(site, changes):
     for pool in list(site.pools.values()):
         pool.stop()
-    config.write(site.config, config.merge(site.settings, {"policies": {"clear": {"roles": ["others"]}}}))
+    config.write(site.config, config.merge(site.settings, changes))
     for pool in ("stream", "control"):
         site.start_pool(pool, 1)
+
+
+CLOSED = {"policy": {"policies": {"clear": {"roles": ["others"]}}},
+          "mask": {"policies": {"clear": {"masks": ["email:stars"]}}},
+          "columns": {"policies": {"clear": {"columns": ["user_id"]}}},
+          "rows": {"policies": {"clear": {"rows": 2}}},
+          "formats": {"policies": {"clear": {"formats": ["json"]}}},
+          "tenants": {"tables": {"people": {"tenant_column": "country_code"}}}}
+
+
+def test_what_the_configuration_has_closed_is_given_to_nobody(fleet, rows):
+    """Whatever it gives now to the claims that the file was made with."""
+    site = start(fleet)
+    bearer = token(site, "clear", tenant="US")
+    url = made(site, bearer, WORKS)
+    link = site.url + curl(f"{url}/links", bearer, "POST", data=b"{}").json()["url"]
+    for name, changes in CLOSED.items():
+        reconfigure(site, changes)
+        problem.check(curl(link), 410)
+        assert statuses(url, bearer) == REFUSED, name
+    reconfigure(site, {"roles": {"exporter": ["others"]}})
     problem.check(curl(link), 410)
-    assert statuses(url, token(site, "clear")) == REFUSED
+    reconfigure(site, {"policies": {"few": {"roles": ["few", "clear"]}}})
+    assert statuses(url, bearer) == GIVEN and curl(link).status == 200
     fleet.stop(site)
+
+
+def test_what_a_job_of_an_older_version_was_made_with_is_not_known(place, postgres):
+    """Then what its owner is given now counts."""
+    url = made(place, token(place, "clear"), USERS | {"page": {"limit": 5}})
+    postgres.execute(f"UPDATE sluice.jobs SET rights = NULL WHERE id = '{url.rsplit('/', 1)[1]}'")
+    assert statuses(url, token(place, "clear")) == GIVEN and statuses(url, token(place, "stars")) == REFUSED
+
+
+def test_what_has_expired_is_told_with_the_same_rights(place, postgres):
+    """The manifest is still there then, and its ranges are values of rows."""
+    url = made(place, token(place, tenant="t0"), FIRMS | {"select": ["id"]})
+    postgres.execute(f"UPDATE sluice.jobs SET expires = now() - interval '1 s' WHERE id = '{url.rsplit('/', 1)[1]}'")
+    problem.check(curl(f"{url}/manifest", token(place, tenant="t1")), 403)
+    assert curl(f"{url}/manifest", token(place, tenant="t0")).status == 200

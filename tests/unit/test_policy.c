@@ -8,9 +8,11 @@
 
 #include <cmocka.h>
 
+#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/access/rights_json.h"
 #include "tests/unit/policy_case.h"
 
 static void rights_of(const char *table, const char *claims, struct rights *r)
@@ -127,11 +129,22 @@ static void test_tenants(void **state)
 
 static bool covers(const char *claims, const char *given)
 {
-	struct rights has, had;
+	struct rights has, had, kept;
+	struct buf b = { 0 };
 
 	rights_of("t", claims, &has);
 	rights_of("t", given, &had);
-	return rights_cover(&has, &had);
+	/* What was kept of them is as good. */
+	rights_json_put(&b, &had);
+	struct json_object *json = json_tokener_parse(buf_str(&b));
+
+	assert_int_equal(rights_json_read(&arena, json, &kept), 0);
+	bool is = rights_cover(&has, &had);
+
+	assert_int_equal(rights_cover(&has, &kept), is);
+	json_object_put(json);
+	buf_free(&b);
+	return is;
 }
 
 static void test_rights_cover_others(void **state)
@@ -173,6 +186,34 @@ static void test_rights_cover_the_same_rows(void **state)
 	configure("", "\"tables\": {\"t\": {\"tenant_column\": \"org\"}}");
 	assert_true(covers("{\"tenant_id\": 7}", "{\"tenant_id\": \"7\"}"));
 	assert_false(covers("{\"tenant_id\": 7}", "{\"tenant_id\": 8}"));
+}
+
+static void test_what_is_no_rights(void **state)
+{
+	static const char good[] = "{\"columns\":null,\"masks\":{},\"rows\":null,"
+				   "\"tenantColumn\":null,\"tenant\":null,\"identity\":\"\"}";
+	static const char *const bad[][2] = { { "columns\":null", "columns\":{}" },
+		{ "columns\":null", "columns\":[null]" }, { "columns", "colums" },
+		{ "masks\":{}", "masks\":null" }, { "masks\":{}", "masks\":{\"a\":\"most\"}" },
+		{ "masks\":{}", "masks\":{\"a\":null}" }, { "rows\":null", "rows\":\"1\"" },
+		{ "tenant\":null", "tenant\":1" }, { "identity\":\"\"", "identity\":null" },
+		{ "{\"columns\"", "[\"columns\"" } };
+	struct rights r;
+	struct json_object *json = json_tokener_parse(good);
+
+	(void)state;
+	assert_int_equal(rights_json_read(&arena, json, &r), 0);
+	json_object_put(json);
+	assert_int_equal(rights_json_read(&arena, NULL, &r), -1);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		const char *at = strstr(good, bad[i][0]);
+
+		assert_non_null(at);
+		json = json_tokener_parse(arena_printf(&arena, "%.*s%s%s", (int)(at - good), good,
+			bad[i][1], at + strlen(bad[i][0])));
+		assert_int_equal(rights_json_read(&arena, json, &r), -1);
+		json_object_put(json);
+	}
 }
 
 static void test_columns_add_up(void **state)
@@ -433,6 +474,7 @@ int main(void)
 		cmocka_unit_test(test_tenants),
 		cmocka_unit_test(test_rights_cover_others),
 		cmocka_unit_test(test_rights_cover_the_same_rows),
+		cmocka_unit_test(test_what_is_no_rights),
 		cmocka_unit_test(test_columns_add_up),
 		cmocka_unit_test(test_masks_add_up),
 		cmocka_unit_test(test_mask_of_an_odd_name),
