@@ -80,14 +80,6 @@ static int refuse(struct err *e)
 		"the token names a role that the database does not let Sluice take");
 }
 
-static bool is_state(const struct err *e, const char *state)
-{
-	static const char prefix[] = "SQLSTATE ";
-
-	return !strncmp(e->cause, prefix, sizeof prefix - 1) &&
-	       !strncmp(e->cause + sizeof prefix - 1, state, strlen(state));
-}
-
 /* Whether every value has been set, of the one row. */
 static bool is_set(const struct batch *b)
 {
@@ -125,7 +117,7 @@ int identity_assume(struct source *s, const struct statement *st, struct err *e)
 
 		/* Values that the database's encoding has not, a role that has just gone, or that may be a member's but not
 		 * be taken (GRANT … WITH SET FALSE). */
-		if (is_state(e, "22") || is_state(e, "42501")) {
+		if (source_has_said(e, "22") || source_has_said(e, "42501")) {
 			refuse(e);
 			err_cause(e, "%s", why.cause);
 		}
@@ -141,7 +133,7 @@ void identity_explain(const struct settings_database *db, struct err *e)
 {
 	struct err why = *e;
 
-	if (!*db->role_claim || e->code != ERR_DATABASE || !is_state(e, "42501"))
+	if (!*db->role_claim || e->code != ERR_DATABASE || !source_has_said(e, "42501"))
 		return;
 	err_set(e, ERR_FORBIDDEN,
 		"the database does not let the role that the token names read this");

@@ -115,11 +115,11 @@ static int explain(struct err *e)
 {
 	struct err why = *e;
 
-	if (why.code == ERR_DATABASE && strstr(why.cause, "SQLSTATE 42501"))
+	if (why.code == ERR_DATABASE && source_has_said(&why, "42501"))
 		err_set(e, ERR_UNPROCESSABLE,
 			"there are no increments here: the database's role may not ask "
 			"which cluster it is in");
-	else if (why.code == ERR_DATABASE && strstr(why.cause, "SQLSTATE 42883"))
+	else if (why.code == ERR_DATABASE && source_has_said(&why, "42883"))
 		err_set(e, ERR_UNPROCESSABLE,
 			"there are no increments here: they need PostgreSQL 13 or later");
 	else

@@ -1,5 +1,8 @@
 #include "lib/export/reading.h"
 
+#include "lib/export/describe.h"
+#include "lib/export/lookup.h"
+
 void reading_open(struct reading *r, const struct reading_by *by)
 {
 	*r = (struct reading){ .visitor = { .settings = by->settings,
@@ -22,6 +25,21 @@ void reading_close(struct reading *r)
 	arena_free(&r->arena);
 }
 
+/* All locks that the query needs are had now, or not at all (source.h). What its rows wait for may take its time again. */
+static int take_locks(struct reading *r, struct err *e)
+{
+	static const struct statement patient = {
+		.sql = "SELECT set_config(name, reset_val, true) FROM pg_settings"
+		       " WHERE name = 'lock_timeout'"
+	};
+	struct schema ignored;
+
+	return describe_query(r->source, &r->compile, &ignored, e) < 0 ||
+			       lookup_run(r->source, &patient, e) < 0
+		       ? -1
+		       : 0;
+}
+
 int reading_plan(struct reading *r, const struct settings_table *t, const char *format,
 	const struct increment *increment, struct err *e)
 {
@@ -30,7 +48,7 @@ int reading_plan(struct reading *r, const struct settings_table *t, const char *
 			&r->compile.where, e) < 0)
 		return -1;
 	r->scope.increment = increment;
-	return compile_query(&r->compile, &r->compiled, e);
+	return take_locks(r, e) < 0 ? -1 : compile_query(&r->compile, &r->compiled, e);
 }
 
 static int pump(struct reading *r, const struct format_type *format,

@@ -193,14 +193,22 @@ static int make_sure(struct crew *c, struct err *e)
 	return ask_leader(c, e);
 }
 
-/* What is wrong with the whole attempt is found out by asking the leader's own session. */
+/* Whether it is of use to make the part again. What is wrong with the whole attempt is found out by asking the leader's own
+ * session; and who has locked the table waits for that session's end, with everybody else behind them. */
+static bool is_in_vain(struct crew *c, const struct part *p, struct err *e)
+{
+	const struct err *why = &p->seen->err;
+
+	return p->tries >= PART_TRIES || !err_is_passing(why) || why->code == ERR_DISK ||
+	       source_has_said(why, SOURCE_LOCKED) || ask_leader(c, e) < 0;
+}
+
 static int make_again(struct crew *c, struct part *p, bool died, struct err *e)
 {
 	if (died && p->tries >= PART_TRIES)
 		return err_set(
 			e, ERR_INTERNAL, "the process of a part was lost %d times", PART_TRIES);
-	if (!died && (p->tries >= PART_TRIES || !err_is_passing(&p->seen->err) ||
-			     p->seen->err.code == ERR_DISK || ask_leader(c, e) < 0)) {
+	if (!died && is_in_vain(c, p, e)) {
 		*e = p->seen->err;
 		return -1;
 	}

@@ -18,6 +18,9 @@
 #include "lib/base/stop.h"
 #include "lib/base/wait.h"
 
+/* Of who reads under another's snapshot, which has locked what they read. */
+enum { SHARED_LOCK_MS = 1000 };
+
 static void forget_result(struct postgres *pg)
 {
 	pg->single_row = false;
@@ -150,7 +153,8 @@ static int begin_transaction(struct postgres *pg, const char *tag, struct err *e
 	assert(!tag || tag[strspn(tag, "0123456789abcdefghijklmnopqrstuvwxyz-")] == '\0');
 	buf_puts(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;");
 	if (pg->base.snapshot)
-		buf_printf(&sql, "SET TRANSACTION SNAPSHOT '%s';", pg->base.snapshot);
+		buf_printf(&sql, "SET TRANSACTION SNAPSHOT '%s'; SET LOCAL lock_timeout = %d;",
+			pg->base.snapshot, SHARED_LOCK_MS);
 	buf_printf(&sql,
 		"SET LOCAL application_name = 'sluice%s%s';"
 		"SET LOCAL statement_timeout = %lld;"

@@ -17,6 +17,8 @@
 #ifndef SLUICE_SOURCE_SOURCE_H
 #define SLUICE_SOURCE_SOURCE_H
 
+#include <stdbool.h>
+
 #include "lib/base/err.h"
 #include "lib/base/settings.h"
 #include "lib/rows/batch.h"
@@ -35,12 +37,20 @@ struct source_ops {
 	void (*close)(struct source *);
 };
 
+#define SOURCE_LOCKED "55P03" /* SQLSTATE */
+
 struct source {
 	const struct source_ops *ops;
 	int hangup_fd; /* -1: nobody to watch */
-	const char *
-		snapshot; /* what begin is to read under, as source_share told it of another session; NULL: a new one */
+	/* What begin is to read under, as source_share told it of another session; NULL: a new one. That session's transaction
+	 * has locked what is read, so that who waits to change it waits for that transaction. To wait behind them, and have
+	 * that transaction wait for us, would be for ever: a lock that is not had within a second is a failure
+	 * (SOURCE_LOCKED). */
+	const char *snapshot;
 };
+
+/* Whether that is what the database said: an SQLSTATE, or how it begins. */
+bool source_has_said(const struct err *e, const char *sqlstate);
 
 /* A session is opened (connected) at its first begin. `db` must outlive the source. */
 struct source *postgres_new(const struct settings_database *db);

@@ -1,7 +1,18 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/mem.h"
 #include "lib/source/source.h"
+
+/* As pgwire_error has put it. */
+bool source_has_said(const struct err *e, const char *sqlstate)
+{
+	static const char prefix[] = "SQLSTATE ";
+	size_t len = sizeof prefix - 1;
+
+	return !strncmp(e->cause, prefix, len) &&
+	       !strncmp(e->cause + len, sqlstate, strlen(sqlstate));
+}
 
 struct source **sources_new(const struct settings *s)
 {

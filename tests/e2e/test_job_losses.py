@@ -1,8 +1,10 @@
 """What becomes of an export when one thing is lost: a part, its leader, a session of the database, one database or the whole
 machine, for a moment or for good."""
 
+import contextlib
 import os
 import signal
+import threading
 import time
 from datetime import datetime
 
@@ -200,6 +202,34 @@ def test_what_passes_is_tried_three_times_ever_later(bench):
     assert 7.4 < delays[0] < 12.6 and 14.9 < delays[1] < 25.1, delays
     assert bench.notes(job) == [f"attempt {n}: the database cannot be reached" for n in (1, 2)]
     bench.check_quiet()
+
+
+def test_who_changes_the_table_does_not_wait_for_the_export(bench):
+    """Parts that begin then would wait for the change, the change for their leader, and the leader for them; and so would everybody
+    who wants the table."""
+    bench.work()
+    with contextlib.closing(bench.source.connect()) as changer:
+        with bench.held():
+            job = begun(bench, 2)
+            wait_waiting(bench, 2)
+            changing = threading.Thread(target=execute, args=(changer, "ALTER TABLE accounts ADD COLUMN note text"))
+            changing.start()
+            process.wait_until(lambda: bench.source.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"),
+                               "the change that waits")
+        changing.join(20 * process.PATIENCE)
+        is_done = not changing.is_alive()
+        if not is_done:
+            bench.run("UPDATE sluice.jobs SET cancel_requested = true WHERE id = %s", (job,))
+        changing.join()
+        execute(changer, "ALTER TABLE accounts DROP COLUMN note")
+    assert is_done
+    told = succeeded(bench, job)
+    assert told["attempts"] == 2 and bench.notes(job) == ["attempt 1: the database has locked what the query needs"]
+
+
+def execute(connection, sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
 
 
 @pytest.mark.parametrize("spoil, mend", [
