@@ -62,16 +62,19 @@ static int gone_or_failed(const struct stage_draft *d, struct err *e, const char
 	return stage_failed(e, call);
 }
 
-/* All that is whole, and this one. */
+/* All that is whole, and this one; which is among them already where it has a name. */
 static int check_budget(const struct stage_draft *d, struct err *e)
 {
 	struct stage *st = d->job->stage;
+	struct stat own;
 	uint64_t used;
 
 	if (st->budget == 0)
 		return 0;
 	if (stage_used(st, &used, e) < 0)
 		return -1;
+	if (*d->temp && fstat(d->fd, &own) == 0 && used >= (uint64_t)own.st_size)
+		used -= (uint64_t)own.st_size;
 	if (used <= st->budget && d->bytes <= st->budget - used)
 		return 0;
 	err_set(e, ERR_DISK,

@@ -203,6 +203,32 @@ static void more_than_all_jobs_may_have(void **state)
 	stage_job_close(j);
 }
 
+/* Its first part is the file that the others are added to, and counts once. */
+static void joined_in_the_room_there_is(void **state)
+{
+	struct stage_part parts[] = { part_record(1, PART), part_record(2, PART) };
+	struct stage_joined joined;
+	struct err e;
+
+	(void)state;
+	settings.jobs_budget = 3 * PART; /* the second is there twice until it is in the file */
+	stage_close(stage);
+	stage = stage_open(&settings, NULL);
+	struct stage_job *j = open_job(JOB, FENCE);
+
+	write_file(j, STAGE_PART, 1, PART, NULL);
+	write_file(j, STAGE_PART, 2, PART, NULL);
+	assert_int_equal(join(j, parts, 2, NULL, &joined, &e), 0);
+	assert_int_equal(joined.bytes, 2 * PART);
+	assert_int_equal(stage_remove(stage, JOB, &e), 0);
+	stage_job_close(j);
+	j = open_job(JOB, FENCE);
+	write_file(j, STAGE_PART, 1, 3 * PART, NULL);
+	parts[0].bytes = 3 * PART;
+	assert_int_equal(join(j, parts, 1, NULL, &joined, &e), 0);
+	stage_job_close(j);
+}
+
 /* ---- what stays of an attempt */
 
 static void earlier_attempts_are_cleared_away(void **state)
@@ -589,6 +615,7 @@ int main(void)
 		TEST(who_may_read),
 		TEST(larger_than_a_job_may_be),
 		TEST(more_than_all_jobs_may_have),
+		TEST(joined_in_the_room_there_is),
 		TEST(earlier_attempts_are_cleared_away),
 		TEST(a_lease_that_has_passed),
 		TEST(a_later_lease),
