@@ -6,27 +6,24 @@
 #include "lib/base/shown.h"
 
 struct reader {
-	struct arena *arena;
+	struct json_reader told;
 	const char *text, *p, *end;
 	const struct json_limits *limits;
 	size_t depth, values;
-	const char **pointer;
-	struct err *err;
 };
 
 /* ---- failures */
 
 static int fail(struct reader *r, const struct json_node *at, const char *what)
 {
-	*r->pointer = json_tree_pointer(r->arena, at);
-	return err_set(r->err, ERR_BAD_REQUEST, "%s", what);
+	return json_refuse(&r->told, at, what);
 }
 
 static int fail_here(struct reader *r, const struct json_node *at, const char *what)
 {
-	*r->pointer = json_tree_pointer(r->arena, at);
-	return err_set(r->err, ERR_BAD_REQUEST, "not JSON at byte %zu: %s",
-		(size_t)(r->p - r->text) + 1, what);
+	return fail(r, at,
+		arena_printf(r->told.arena, "not JSON at byte %zu: %s",
+			(size_t)(r->p - r->text) + 1, what));
 }
 
 /* ---- characters */
@@ -153,7 +150,7 @@ static const char *read_string(struct reader *r, const struct json_node *node)
 		fail_here(r, node, "a string that is not UTF-8");
 		return NULL;
 	}
-	char *text = arena_alloc(r->arena, (size_t)(closing - r->p) + 1), *to = text;
+	char *text = arena_alloc(r->told.arena, (size_t)(closing - r->p) + 1), *to = text;
 
 	while (*r->p != '"') {
 		const char *from = r->p;
@@ -180,7 +177,7 @@ static const char *read_string(struct reader *r, const struct json_node *node)
 static struct json_node *add_node(
 	struct reader *r, struct json_node *parent, struct json_node **last, const char *name)
 {
-	struct json_node *node = arena_zero(r->arena, 1, sizeof *node);
+	struct json_node *node = arena_zero(r->told.arena, 1, sizeof *node);
 
 	node->parent = parent;
 	node->name = name;
@@ -223,8 +220,8 @@ static int refuse_twins(struct reader *r, const struct json_node *object)
 	if (!twin)
 		return 0;
 	return fail(r, twin,
-		arena_printf(
-			r->arena, "%s stands twice in one object", shown(r->arena, twin->name)));
+		arena_printf(r->told.arena, "%s stands twice in one object",
+			shown(r->told.arena, twin->name)));
 }
 
 /* Behind the opening brace. */
@@ -290,7 +287,7 @@ static int read_number(struct reader *r, struct json_node *node)
 			return fail_here(r, node, "a number's digit should stand here");
 	}
 	node->kind = JSON_KIND_NUMBER;
-	node->text = arena_strndup(r->arena, from, (size_t)(r->p - from));
+	node->text = arena_strndup(r->told.arena, from, (size_t)(r->p - from));
 	return 0;
 }
 
@@ -315,7 +312,7 @@ static int read_nested(struct reader *r, struct json_node *node, bool is_object)
 {
 	if (r->depth == r->limits->depth)
 		return fail(r, node,
-			arena_printf(r->arena, "nested deeper than %zu arrays and objects",
+			arena_printf(r->told.arena, "nested deeper than %zu arrays and objects",
 				r->limits->depth));
 	node->kind = is_object ? JSON_KIND_OBJECT : JSON_KIND_ARRAY;
 	r->p++;
@@ -334,8 +331,8 @@ static int read_value(struct reader *r, struct json_node *node)
 	skip_space(r);
 	node->from = r->p;
 	if (r->values++ == r->limits->values)
-		return fail(
-			r, node, arena_printf(r->arena, "more than %zu values", r->limits->values));
+		return fail(r, node,
+			arena_printf(r->told.arena, "more than %zu values", r->limits->values));
 	if (at(r, '{') || at(r, '[')) {
 		failed = read_nested(r, node, at(r, '{'));
 	} else if (at(r, '"')) {
@@ -355,13 +352,11 @@ struct json_node *json_tree_read(struct arena *a, const char *text, size_t len,
 	const struct json_limits *limits, const char **pointer, struct err *e)
 {
 	const char *from = len ? text : ""; /* nothing may be added to NULL */
-	struct reader r = { .arena = a,
+	struct reader r = { .told = { a, pointer, e },
 		.text = from,
 		.p = from,
 		.end = from + len,
-		.limits = limits,
-		.pointer = pointer,
-		.err = e };
+		.limits = limits };
 	struct json_node *last = NULL, *root = add_node(&r, NULL, &last, NULL);
 
 	if (read_value(&r, root))
@@ -408,6 +403,12 @@ const char *json_tree_pointer(struct arena *a, const struct json_node *node)
 
 	buf_free(&b);
 	return pointer;
+}
+
+int json_refuse(struct json_reader *r, const struct json_node *at, const char *text)
+{
+	*r->pointer = json_tree_pointer(r->arena, at);
+	return err_set(r->err, ERR_BAD_REQUEST, "%s", text);
 }
 
 const struct json_node *json_tree_member(const struct json_node *object, const char *name)

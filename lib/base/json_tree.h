@@ -48,6 +48,16 @@ struct json_node *json_tree_read(struct arena *a, const char *text, size_t len,
 /* Where the node stands: "" for the whole, "/filter/and/0". In the arena. */
 const char *json_tree_pointer(struct arena *a, const struct json_node *node);
 
+/* What whoever reads a tree fails with. */
+struct json_reader {
+	struct arena *arena;
+	const char **pointer;
+	struct err *err;
+};
+
+/* -1: ERR_BAD_REQUEST with the text, and *pointer says which node is meant. */
+int json_refuse(struct json_reader *r, const struct json_node *at, const char *text);
+
 /* NULL where the object has none of that name. */
 const struct json_node *json_tree_member(const struct json_node *object, const char *name);
 

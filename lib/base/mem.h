@@ -77,6 +77,13 @@ static inline void buf_putc(struct buf *b, char c)
 	b->len++;
 }
 
+/* The low bytes of v, up to 8, the least first. */
+static inline void buf_put_integer(struct buf *b, uint64_t v, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		buf_putc(b, (char)(v >> 8 * i));
+}
+
 /* Whether the bytes are UTF-8 (RFC 3629). */
 bool utf8_valid(const char *s, size_t len);
 

@@ -28,4 +28,15 @@ static inline const uint8_t *span_take(struct span *s, size_t len)
 	return p;
 }
 
+/* An integer of so many bytes, up to 8, the least first (buf_put_integer); 0 when there are not so many. */
+static inline uint64_t span_integer(struct span *s, size_t bytes)
+{
+	const uint8_t *p = span_take(s, bytes);
+	uint64_t v = 0;
+
+	for (size_t i = 0; p && i < bytes; i++)
+		v |= (uint64_t)p[i] << 8 * i;
+	return v;
+}
+
 #endif

@@ -9,21 +9,8 @@
 
 enum { DEPTH_MAX = 1000, VALUES_MAX = 1000000, NUMBER_MAX = 20 /* characters */ };
 
-struct reader {
-	struct arena *arena;
-	const struct settings *settings;
-	const char **pointer;
-	struct err *err;
-};
-
-static int refuse(struct reader *r, const struct json_node *at, const char *text)
-{
-	*r->pointer = json_tree_pointer(r->arena, at);
-	return err_set(r->err, ERR_BAD_REQUEST, "%s", text);
-}
-
 /* A member's text, or NULL where it is not there; -1 when it is of another kind. */
-static int text_of(struct reader *r, const struct json_node *object, const char *name,
+static int text_of(struct json_reader *r, const struct json_node *object, const char *name,
 	enum json_node_kind kind, const struct json_node **at, const char **text)
 {
 	*at = json_tree_member(object, name);
@@ -31,46 +18,46 @@ static int text_of(struct reader *r, const struct json_node *object, const char 
 	if (!*at)
 		return 0;
 	if ((*at)->kind != kind)
-		return refuse(r, *at,
+		return json_refuse(r, *at,
 			arena_printf(r->arena, "%s is %s, not %s", name, json_tree_kind_name(kind),
 				json_tree_kind_name((*at)->kind)));
 	*text = (*at)->text;
 	return 0;
 }
 
-static int check_members(struct reader *r, const struct json_node *object)
+static int check_members(struct json_reader *r, const struct json_node *object)
 {
 	static const char *const known[] = { "queryDefinition", "format", "compression", "level",
 		"options", "fileName", "parallel", "expiresIn", "since", NULL };
 
 	if (object->kind != JSON_KIND_OBJECT)
-		return refuse(r, object, "an export is asked for by an object");
+		return json_refuse(r, object, "an export is asked for by an object");
 	for (const struct json_node *m = object->first; m; m = m->next) {
 		size_t i = 0;
 
 		while (known[i] && strcmp(known[i], m->name))
 			i++;
 		if (!known[i])
-			return refuse(r, m, "an export has no such member");
+			return json_refuse(r, m, "an export has no such member");
 	}
 	return 0;
 }
 
-static int read_query(struct reader *r, const struct json_node *object, struct job_request *out)
+static int read_query(struct json_reader *r, const struct settings *s,
+	const struct json_node *object, struct job_request *out)
 {
 	const struct json_node *node = json_tree_member(object, "queryDefinition");
 	struct query *q = &out->query;
 
 	q->limit = -1;
 	if (!node)
-		return refuse(r, object, "queryDefinition is missing: what is to be exported");
-	if (definition_read(r->arena, r->settings, node->from, node->source_len, q, r->pointer,
-		    r->err) < 0) {
+		return json_refuse(r, object, "queryDefinition is missing: what is to be exported");
+	if (definition_read(r->arena, s, node->from, node->source_len, q, r->pointer, r->err) < 0) {
 		*r->pointer = arena_printf(r->arena, "/queryDefinition%s", *r->pointer);
 		return -1;
 	}
 	if (q->after || q->validate_only)
-		return refuse(
+		return json_refuse(
 			r, node, "an export is of all rows: it has no after, no validateOnly");
 	return 0;
 }
@@ -98,22 +85,23 @@ static bool is_option(const char *name)
 	return false;
 }
 
-static int read_options(struct reader *r, const struct json_node *object, struct job_request *out)
+static int read_options(
+	struct json_reader *r, const struct json_node *object, struct job_request *out)
 {
 	const struct json_node *node = json_tree_member(object, "options");
 	struct given given = { r->arena, node };
 
 	if (node && node->kind != JSON_KIND_OBJECT)
-		return refuse(r, node, "options is an object");
+		return json_refuse(r, node, "options is an object");
 	for (const struct json_node *m = node ? node->first : NULL; m; m = m->next) {
 		if (!is_option(m->name))
-			return refuse(r, m, "no format has such an option");
+			return json_refuse(r, m, "no format has such an option");
 		if (!m->text)
-			return refuse(r, m, "an option is a text, a number, true or false");
+			return json_refuse(r, m, "an option is a text, a number, true or false");
 		/* The database keeps the request, and has no number of a million digits. */
 		if (m->kind == JSON_KIND_NUMBER &&
 			(strpbrk(m->text, "eE") || strlen(m->text) > NUMBER_MAX))
-			return refuse(r, m,
+			return json_refuse(r, m,
 				"an option's number has no exponent, and no more than 20 "
 				"characters");
 	}
@@ -124,7 +112,8 @@ static int read_options(struct reader *r, const struct json_node *object, struct
 	return -1;
 }
 
-static int read_format(struct reader *r, const struct json_node *object, struct job_request *out)
+static int read_format(
+	struct json_reader *r, const struct json_node *object, struct job_request *out)
 {
 	const struct json_node *at;
 	const char *name;
@@ -132,17 +121,17 @@ static int read_format(struct reader *r, const struct json_node *object, struct 
 	if (text_of(r, object, "format", JSON_KIND_STRING, &at, &name) < 0)
 		return -1;
 	if (!name)
-		return refuse(r, object, "format is missing");
+		return json_refuse(r, object, "format is missing");
 	out->format = format_by_suffix(name);
 	if (!out->format)
-		return refuse(r, at, "there is no such format");
+		return json_refuse(r, at, "there is no such format");
 	format_options_init(&out->options, out->format->dialect);
 	return read_options(r, object, out);
 }
 
 /* ---- the rest */
 
-static int read_number(struct reader *r, const struct json_node *object, const char *name,
+static int read_number(struct json_reader *r, const struct json_node *object, const char *name,
 	int64_t least, int64_t most, int64_t missing, int64_t *out)
 {
 	const struct json_node *at;
@@ -154,14 +143,14 @@ static int read_number(struct reader *r, const struct json_node *object, const c
 	if (!digits)
 		return 0;
 	if (unit_read_integer(digits, out) || *out < least || *out > most)
-		return refuse(r, at,
+		return json_refuse(r, at,
 			arena_printf(r->arena, "%s is a whole number from %lld to %lld", name,
 				(long long)least, (long long)most));
 	return 0;
 }
 
 static int read_compression(
-	struct reader *r, const struct json_node *object, struct job_request *out)
+	struct json_reader *r, const struct json_node *object, struct job_request *out)
 {
 	const struct json_node *at;
 	const char *name;
@@ -172,13 +161,13 @@ static int read_compression(
 	if (name && strcmp(name, "none")) {
 		out->compress = compress_by_name(name);
 		if (!out->compress)
-			return refuse(r, at, "there is no such compression");
+			return json_refuse(r, at, "there is no such compression");
 		if (!(out->format->traits & FORMAT_ENCODABLE))
-			return refuse(r, at, "the format is not compressed as a whole");
+			return json_refuse(r, at, "the format is not compressed as a whole");
 	}
 	if (!out->compress)
 		return json_tree_member(object, "level")
-			       ? refuse(r, json_tree_member(object, "level"),
+			       ? json_refuse(r, json_tree_member(object, "level"),
 					 "level is of a compression, and none is asked for")
 			       : 0;
 	if (read_number(r, object, "level", out->compress->level_least, out->compress->level_most,
@@ -200,7 +189,7 @@ static bool is_file_name(const char *name)
 	return characters > 0 && characters <= JOB_NAME_MAX && name[0] != '.';
 }
 
-static int read_name(struct reader *r, const struct json_node *object, struct job_request *out)
+static int read_name(struct json_reader *r, const struct json_node *object, struct job_request *out)
 {
 	const struct json_node *at;
 	const char *name;
@@ -208,7 +197,7 @@ static int read_name(struct reader *r, const struct json_node *object, struct jo
 	if (text_of(r, object, "fileName", JSON_KIND_STRING, &at, &name) < 0)
 		return -1;
 	if (name && !is_file_name(name))
-		return refuse(r, at,
+		return json_refuse(r, at,
 			"fileName is 1 to 200 characters, without slashes and control characters, "
 			"and "
 			"begins with no dot");
@@ -218,25 +207,27 @@ static int read_name(struct reader *r, const struct json_node *object, struct jo
 	return 0;
 }
 
-static int read_keep(struct reader *r, const struct json_node *object, struct job_request *out)
+static int read_keep(struct json_reader *r, const struct settings *s,
+	const struct json_node *object, struct job_request *out)
 {
 	const struct json_node *at;
 	const char *text;
 
-	out->keep_us = r->settings->jobs_keep_us;
+	out->keep_us = s->jobs_keep_us;
 	if (text_of(r, object, "expiresIn", JSON_KIND_STRING, &at, &text) < 0)
 		return -1;
 	if (!text)
 		return 0;
 	if (unit_read_duration(text, &out->keep_us) || out->keep_us < 1000000 ||
-		out->keep_us > r->settings->jobs_keep_us)
-		return refuse(r, at,
+		out->keep_us > s->jobs_keep_us)
+		return json_refuse(r, at,
 			"expiresIn is a duration (1h, 7d), no longer than exports are kept here");
 	return 0;
 }
 
 /* What a limit cuts off would never come. */
-static int read_since(struct reader *r, const struct json_node *object, struct job_request *out)
+static int read_since(
+	struct json_reader *r, const struct json_node *object, struct job_request *out)
 {
 	const struct json_node *at;
 	struct increment_cursor cursor;
@@ -244,7 +235,8 @@ static int read_since(struct reader *r, const struct json_node *object, struct j
 	if (text_of(r, object, "since", JSON_KIND_STRING, &at, &out->since) < 0)
 		return -1;
 	if (out->since && (out->query.limit >= 0 || out->query.offset > 0))
-		return refuse(r, at, "an increment is of all that has changed: it has no page");
+		return json_refuse(
+			r, at, "an increment is of all that has changed: it has no page");
 	if (!out->since || !strcmp(out->since, INCREMENT_START) ||
 		increment_cursor_read(r->arena, out->since, &cursor, r->err) == 0)
 		return 0;
@@ -256,17 +248,17 @@ int job_request_read(struct arena *a, const struct settings *s, const char *json
 	struct job_request *out, const char **pointer, struct err *e)
 {
 	static const struct json_limits limits = { DEPTH_MAX, VALUES_MAX };
-	struct reader r = { a, s, pointer, e };
+	struct json_reader r = { a, pointer, e };
 	const struct json_node *root;
 
 	*out = (struct job_request){ 0 };
 	*pointer = "";
 	root = json_tree_read(a, json, len, &limits, pointer, e);
-	if (!root || check_members(&r, root) < 0 || read_query(&r, root, out) < 0 ||
+	if (!root || check_members(&r, root) < 0 || read_query(&r, s, root, out) < 0 ||
 		read_format(&r, root, out) < 0 || read_compression(&r, root, out) < 0 ||
 		read_name(&r, root, out) < 0 ||
 		read_number(&r, root, "parallel", 1, JOB_PARALLEL_MAX, 1, &out->parallel) < 0 ||
-		read_keep(&r, root, out) < 0 || read_since(&r, root, out) < 0)
+		read_keep(&r, s, root, out) < 0 || read_since(&r, root, out) < 0)
 		return -1;
 	out->options.table = out->query.from;
 	return 0;

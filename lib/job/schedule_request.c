@@ -9,18 +9,6 @@
 
 static const struct json_limits limits = { 1000, 1000000 }; /* as those of job_request.c */
 
-struct reader {
-	struct arena *arena;
-	const char **pointer;
-	struct err *err;
-};
-
-static int refuse(struct reader *r, const struct json_node *at, const char *text)
-{
-	*r->pointer = json_tree_pointer(r->arena, at);
-	return err_set(r->err, ERR_BAD_REQUEST, "%s", text);
-}
-
 /* ---- names of files */
 
 static bool is_place(const char *name, const char *place)
@@ -64,25 +52,25 @@ static void fill_in(struct buf *out, const char *name, int64_t shown_s)
 
 /* ---- read */
 
-static int read_text(struct reader *r, const struct json_node *m, const char **text)
+static int read_text(struct json_reader *r, const struct json_node *m, const char **text)
 {
 	if (m->kind != JSON_KIND_STRING)
-		return refuse(r, m,
+		return json_refuse(r, m,
 			arena_printf(r->arena, "%s is a string, not %s", m->name,
 				json_tree_kind_name(m->kind)));
 	*text = m->text;
 	return 0;
 }
 
-static int read_bool(struct reader *r, const struct json_node *m, bool *value)
+static int read_bool(struct json_reader *r, const struct json_node *m, bool *value)
 {
 	if (m->kind != JSON_KIND_BOOL)
-		return refuse(r, m, arena_printf(r->arena, "%s is true or false", m->name));
+		return json_refuse(r, m, arena_printf(r->arena, "%s is true or false", m->name));
 	*value = !strcmp(m->text, "true");
 	return 0;
 }
 
-static int read_name(struct reader *r, const struct json_node *m, const char **name)
+static int read_name(struct json_reader *r, const struct json_node *m, const char **name)
 {
 	size_t characters = 0;
 
@@ -90,32 +78,34 @@ static int read_name(struct reader *r, const struct json_node *m, const char **n
 		return -1;
 	for (const unsigned char *p = (const unsigned char *)*name; *p; p++) {
 		if (*p < ' ' || *p == 0x7f)
-			return refuse(r, m, "name holds a control character");
+			return json_refuse(r, m, "name holds a control character");
 		characters += (*p & 0xc0) != 0x80;
 	}
 	if (characters < 1 || characters > SCHEDULE_NAME_MAX)
-		return refuse(r, m, "name is 1 to 200 characters");
+		return json_refuse(r, m, "name is 1 to 200 characters");
 	return 0;
 }
 
-static int read_export(struct reader *r, const struct json_node *m, const char **export)
+static int read_export(struct json_reader *r, const struct json_node *m, const char **export)
 {
 	const struct json_node *name, *since;
 
 	if (m->kind != JSON_KIND_OBJECT)
-		return refuse(r, m, "export is an object, as exports are asked for");
+		return json_refuse(r, m, "export is an object, as exports are asked for");
 	name = json_tree_member(m, "fileName");
 	since = json_tree_member(m, "since");
 	if (since)
-		return refuse(
+		return json_refuse(
 			r, since, "since is found by the schedule: ask for \"increments\": true");
 	if (name && name->kind == JSON_KIND_STRING && find_unknown(name->text))
-		return refuse(r, name, "fileName may hold {date} and {time}, and no other {word}");
+		return json_refuse(
+			r, name, "fileName may hold {date} and {time}, and no other {word}");
 	*export = arena_strndup(r->arena, m->from, m->source_len);
 	return 0;
 }
 
-static int read_member(struct reader *r, const struct json_node *m, struct schedule_request *out)
+static int read_member(
+	struct json_reader *r, const struct json_node *m, struct schedule_request *out)
 {
 	if (!strcmp(m->name, "name"))
 		return read_name(r, m, &out->name);
@@ -129,13 +119,13 @@ static int read_member(struct reader *r, const struct json_node *m, struct sched
 		return read_bool(r, m, &out->increments);
 	if (!strcmp(m->name, "enabled"))
 		return read_bool(r, m, &out->enabled);
-	return refuse(r, m, "a schedule has no such member");
+	return json_refuse(r, m, "a schedule has no such member");
 }
 
 int schedule_request_read(struct arena *a, const char *json, size_t len,
 	struct schedule_request *out, const char **pointer, struct err *e)
 {
-	struct reader r = { a, pointer, e };
+	struct json_reader r = { a, pointer, e };
 	const struct json_node *root;
 
 	*out = (struct schedule_request){ .time_zone = "UTC", .enabled = true };
@@ -144,12 +134,12 @@ int schedule_request_read(struct arena *a, const char *json, size_t len,
 	if (!root)
 		return -1;
 	if (root->kind != JSON_KIND_OBJECT)
-		return refuse(&r, root, "a schedule is asked for by an object");
+		return json_refuse(&r, root, "a schedule is asked for by an object");
 	for (const struct json_node *m = root->first; m; m = m->next)
 		if (read_member(&r, m, out) < 0)
 			return -1;
 	if (!out->name || !out->cron || !out->export)
-		return refuse(&r, root,
+		return json_refuse(&r, root,
 			!out->name   ? "name is missing"
 			: !out->cron ? "cron is missing: when it is due"
 				     : "export is missing: what is to be exported");

@@ -14,24 +14,18 @@ enum {
 
 /* ---- writing */
 
-static void put_integer(struct buf *b, uint64_t v, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		buf_putc(b, (char)(v >> 8 * i));
-}
-
 static void put_body(struct buf *b, const struct cursor *c)
 {
-	put_integer(b, VERSION, 1);
-	put_integer(b, 0, 1);
-	put_integer(b, (uint64_t)c->total, 8);
-	put_integer(b, (uint64_t)c->offset, 8);
-	put_integer(b, c->values_n, 2);
+	buf_put_integer(b, VERSION, 1);
+	buf_put_integer(b, 0, 1);
+	buf_put_integer(b, (uint64_t)c->total, 8);
+	buf_put_integer(b, (uint64_t)c->offset, 8);
+	buf_put_integer(b, c->values_n, 2);
 	/* One value too long is enough: the rest would only cost memory. */
 	for (size_t i = 0; i < c->values_n && b->len <= CURSOR_BYTES; i++) {
 		size_t len = c->values[i] ? strlen(c->values[i]) : 0;
 
-		put_integer(b, c->values[i] ? (uint64_t)len + 1 : 0, 4);
+		buf_put_integer(b, c->values[i] ? (uint64_t)len + 1 : 0, 4);
 		buf_put(b, c->values[i], len);
 	}
 }
@@ -82,19 +76,9 @@ int cursor_write(struct arena *a, const uint8_t key[SECRET_KEY_BYTES], const cha
 
 /* ---- reading */
 
-static uint64_t take_integer(struct span *s, int bytes)
-{
-	const uint8_t *p = span_take(s, (size_t)bytes);
-	uint64_t v = 0;
-
-	for (int i = 0; p && i < bytes; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
-}
-
 static const char *take_value(struct arena *a, struct span *s)
 {
-	size_t len = (size_t)take_integer(s, 4);
+	size_t len = (size_t)span_integer(s, 4);
 	const uint8_t *p = len ? span_take(s, len - 1) : NULL;
 
 	if (!p)
@@ -106,11 +90,11 @@ static const char *take_value(struct arena *a, struct span *s)
 /* A signature that holds is still no promise: an older program may have made the token. */
 static bool read_body(struct arena *a, struct span *s, struct cursor *c)
 {
-	if (take_integer(s, 1) != VERSION || take_integer(s, 1) != 0)
+	if (span_integer(s, 1) != VERSION || span_integer(s, 1) != 0)
 		return false;
-	c->total = (int64_t)take_integer(s, 8);
-	c->offset = (int64_t)take_integer(s, 8);
-	c->values_n = (size_t)take_integer(s, 2);
+	c->total = (int64_t)span_integer(s, 8);
+	c->offset = (int64_t)span_integer(s, 8);
+	c->values_n = (size_t)span_integer(s, 2);
 	if (c->total < -1 || c->offset < -1 || c->values_n > CURSOR_VALUES_MAX)
 		return false;
 	for (size_t i = 0; i < c->values_n; i++)

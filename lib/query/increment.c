@@ -42,35 +42,19 @@ const char *increment_condition(struct arena *a, const struct increment *i)
 
 /* ---- cursors */
 
-static void put_integer(struct buf *b, uint64_t v, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		buf_putc(b, (char)(v >> 8 * i));
-}
-
-static uint64_t take_integer(struct span *s, int bytes)
-{
-	const uint8_t *p = span_take(s, (size_t)bytes);
-	uint64_t v = 0;
-
-	for (int i = 0; p && i < bytes; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
-}
-
 const char *increment_cursor_write(struct arena *a, const struct increment_cursor *c)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	struct buf b = { 0 }, text = { 0 };
 
-	put_integer(&b, VERSION, 1);
-	put_integer(&b, c->system, 8);
-	put_integer(&b, c->timeline, 4);
-	put_integer(&b, c->database, 4);
-	put_integer(&b, c->table, 4);
-	put_integer(&b, c->rows, 8);
-	put_integer(&b, c->from, 8);
-	put_integer(&b, (uint64_t)c->made_us, 8);
+	buf_put_integer(&b, VERSION, 1);
+	buf_put_integer(&b, c->system, 8);
+	buf_put_integer(&b, c->timeline, 4);
+	buf_put_integer(&b, c->database, 4);
+	buf_put_integer(&b, c->table, 4);
+	buf_put_integer(&b, c->rows, 8);
+	buf_put_integer(&b, c->from, 8);
+	buf_put_integer(&b, (uint64_t)c->made_us, 8);
 	buf_puts(&b, c->key);
 	SHA256((const unsigned char *)b.data, b.len, digest);
 	buf_put(&b, digest, CHECK_BYTES);
@@ -102,13 +86,13 @@ int increment_cursor_read(
 	if (ok) {
 		struct span s = { (const uint8_t *)b.data + 1, b.len - 1 - CHECK_BYTES, false };
 
-		c->system = take_integer(&s, 8);
-		c->timeline = (uint32_t)take_integer(&s, 4);
-		c->database = (uint32_t)take_integer(&s, 4);
-		c->table = (uint32_t)take_integer(&s, 4);
-		c->rows = take_integer(&s, 8);
-		c->from = take_integer(&s, 8);
-		c->made_us = (int64_t)take_integer(&s, 8);
+		c->system = span_integer(&s, 8);
+		c->timeline = (uint32_t)span_integer(&s, 4);
+		c->database = (uint32_t)span_integer(&s, 4);
+		c->table = (uint32_t)span_integer(&s, 4);
+		c->rows = span_integer(&s, 8);
+		c->from = span_integer(&s, 8);
+		c->made_us = (int64_t)span_integer(&s, 8);
 		c->key = arena_strndup(a, (const char *)s.p, s.left);
 		ok = c->from <= INT64_MAX; /* SQL has it as a bigint */
 	}

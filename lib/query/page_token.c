@@ -61,19 +61,6 @@ static uint64_t take_varint(struct span *s)
 	return 0;
 }
 
-static void put_u32(struct buf *b, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		buf_putc(b, (char)(v >> 8 * i));
-}
-
-static uint32_t take_u32(struct span *s)
-{
-	const uint8_t *p = span_take(s, 4);
-
-	return p ? p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24 : 0;
-}
-
 static uint32_t fingerprint(const struct page_key *key, int32_t total)
 {
 	struct buf b = { 0 };
@@ -82,7 +69,7 @@ static uint32_t fingerprint(const struct page_key *key, int32_t total)
 	buf_put(&b, key->table, strlen(key->table) + 1);
 	buf_put(&b, key->column, strlen(key->column) + 1);
 	buf_put(&b, key->type, strlen(key->type) + 1);
-	put_u32(&b, (uint32_t)total);
+	buf_put_integer(&b, (uint32_t)total, 4);
 	uint32_t crc = (uint32_t)crc32_z(0, (const Bytef *)b.data, b.len);
 
 	buf_free(&b);
@@ -278,7 +265,7 @@ static bool seal(struct buf *out, const struct page_key *key, const struct page_
 
 	buf_putc(out, VERSION);
 	buf_putc(out, b->empty ? IS_EMPTY : 0);
-	put_u32(out, fingerprint(key, b->total));
+	buf_put_integer(out, fingerprint(key, b->total), 4);
 	if (!b->empty) {
 		if (key->kind == PAGE_TEXT || key->kind == PAGE_UUID)
 			fits = put_strings(&body, key->kind, b);
@@ -289,7 +276,7 @@ static bool seal(struct buf *out, const struct page_key *key, const struct page_
 			put_body(out, &body);
 	}
 	buf_free(&body);
-	put_u32(out, (uint32_t)crc32_z(0, (const Bytef *)out->data, out->len));
+	buf_put_integer(out, (uint32_t)crc32_z(0, (const Bytef *)out->data, out->len), 4);
 	return fits && out->len <= TOKEN_BYTES;
 }
 
@@ -360,14 +347,14 @@ static int open_bytes(struct arena *a, const struct page_key *key, const struct 
 	struct span sum = { s.p + s.left - SUM_LEN, SUM_LEN, false };
 
 	s.left -= SUM_LEN;
-	if (take_u32(&sum) != (uint32_t)crc32_z(0, s.p, s.left))
+	if (span_integer(&sum, 4) != (uint32_t)crc32_z(0, s.p, s.left))
 		return err_set(e, ERR_BAD_REQUEST, "the page token is damaged");
 	const uint8_t *head = span_take(&s, 2);
 
 	if (head[0] != VERSION)
 		return err_set(e, ERR_BAD_REQUEST,
 			"the page token is of another version: begin again without one");
-	if (take_u32(&s) != fingerprint(key, out->total))
+	if (span_integer(&s, 4) != fingerprint(key, out->total))
 		return err_set(e, ERR_BAD_REQUEST,
 			"the page token was made for another table, key or number of pages");
 	take_body(a, &s, head[1], key, out);

@@ -112,37 +112,26 @@ int alias_ask_csv(struct app *app, struct request *rq, struct buf *json, struct 
 
 /* ---- columns by a body */
 
-struct reader {
-	struct arena *arena;
-	const char **pointer;
-	struct err *err;
-};
-
-static int refuse(struct reader *r, const struct json_node *at, const char *text)
-{
-	*r->pointer = json_tree_pointer(r->arena, at);
-	return err_set(r->err, ERR_BAD_REQUEST, "%s", text);
-}
-
-static int check_members(struct reader *r, const struct json_node *object,
+static int check_members(struct json_reader *r, const struct json_node *object,
 	const char *const known[], const char *what)
 {
 	if (object->kind != JSON_KIND_OBJECT)
-		return refuse(r, object, arena_printf(r->arena, "%s is an object", what));
+		return json_refuse(r, object, arena_printf(r->arena, "%s is an object", what));
 	for (const struct json_node *m = object->first; m; m = m->next) {
 		size_t i = 0;
 
 		while (known[i] && strcmp(known[i], m->name))
 			i++;
 		if (!known[i])
-			return refuse(r, m, arena_printf(r->arena, "%s has no such member", what));
+			return json_refuse(
+				r, m, arena_printf(r->arena, "%s has no such member", what));
 	}
 	return 0;
 }
 
 /* *text is NULL where there is none. */
 static int read_text(
-	struct reader *r, const struct json_node *object, const char *name, const char **text)
+	struct json_reader *r, const struct json_node *object, const char *name, const char **text)
 {
 	const struct json_node *m = json_tree_member(object, name);
 
@@ -150,12 +139,12 @@ static int read_text(
 	if (!m || m->kind == JSON_KIND_NULL)
 		return 0;
 	if (m->kind != JSON_KIND_STRING)
-		return refuse(r, m, arena_printf(r->arena, "%s is a string", name));
+		return json_refuse(r, m, arena_printf(r->arena, "%s is a string", name));
 	*text = m->text;
 	return 0;
 }
 
-static int put_column(struct reader *r, const struct json_node *node, struct buf *json)
+static int put_column(struct json_reader *r, const struct json_node *node, struct buf *json)
 {
 	static const char *const known[] = { "source", "target", NULL };
 	const char *source, *target;
@@ -165,7 +154,8 @@ static int put_column(struct reader *r, const struct json_node *node, struct buf
 		read_text(r, node, "target", &target) < 0)
 		return -1;
 	if (!source)
-		return refuse(r, node, "a column has a source: the name that it has in the table");
+		return json_refuse(
+			r, node, "a column has a source: the name that it has in the table");
 	buf_puts(json, "{\"column\":");
 	buf_put_json(json, source, strlen(source));
 	if (target)
@@ -174,14 +164,14 @@ static int put_column(struct reader *r, const struct json_node *node, struct buf
 	return 0;
 }
 
-static int put_columns(struct reader *r, const struct json_node *root, struct buf *json)
+static int put_columns(struct json_reader *r, const struct json_node *root, struct buf *json)
 {
 	const struct json_node *columns = json_tree_member(root, "columns");
 
 	if (!columns || columns->kind == JSON_KIND_NULL)
 		return 0;
 	if (columns->kind != JSON_KIND_ARRAY || columns->n == 0)
-		return refuse(r, columns,
+		return json_refuse(r, columns,
 			"columns is an array of one or more; without it an export has all columns");
 	buf_puts(json, ",\"select\":[");
 	for (const struct json_node *c = columns->first; c; c = c->next) {
@@ -194,8 +184,8 @@ static int put_columns(struct reader *r, const struct json_node *root, struct bu
 	return 0;
 }
 
-static int put_request(
-	struct reader *r, const struct app *app, const struct json_node *root, struct buf *json)
+static int put_request(struct json_reader *r, const struct app *app, const struct json_node *root,
+	struct buf *json)
 {
 	const char *table, *format, *compression;
 
@@ -206,7 +196,7 @@ static int put_request(
 	if (!table)
 		return -1;
 	if (!format)
-		return refuse(r, root, "format is missing");
+		return json_refuse(r, root, "format is missing");
 	buf_puts(json, "{\"queryDefinition\":{\"from\":");
 	buf_put_json(json, table, strlen(table));
 	if (put_columns(r, root, json) < 0)
@@ -224,7 +214,7 @@ int alias_ask_columns(
 {
 	static const struct json_limits limits = { DEPTH_MAX, VALUES_MAX };
 	static const char *const known[] = { "format", "columns", "compression", "table", NULL };
-	struct reader r = { &rq->arena, pointer, e };
+	struct json_reader r = { &rq->arena, pointer, e };
 	const struct json_node *root;
 
 	*pointer = NULL;

@@ -46,13 +46,6 @@ struct link_ask {
 	int64_t file;        /* JOB_DOWNLOAD_ONLY: not said */
 };
 
-static int refuse(struct arena *a, const struct json_node *at, const char **pointer,
-	const char *text, struct err *e)
-{
-	*pointer = json_tree_pointer(a, at);
-	return err_set(e, ERR_BAD_REQUEST, "%s", text);
-}
-
 static const char *read_number(const struct json_node *m, int64_t most, int64_t *out)
 {
 	if (m->kind != JSON_KIND_NUMBER || unit_read_integer(m->text, out) || *out < 1 ||
@@ -98,6 +91,7 @@ static int read_ask(const struct app *app, struct request *rq, struct link_ask *
 {
 	static const struct json_limits limits = { 4, 100 };
 	const struct buf *body = &rq->body;
+	struct json_reader r = { &rq->arena, pointer, e };
 
 	*ask = (struct link_ask){ .keep_s = KEEP_S };
 	if (ask->keep_s > app->settings.jobs_keep_us / SECOND_US)
@@ -113,12 +107,12 @@ static int read_ask(const struct app *app, struct request *rq, struct link_ask *
 	if (!root)
 		return -1;
 	if (root->kind != JSON_KIND_OBJECT)
-		return refuse(&rq->arena, root, pointer, "a link is asked for by an object", e);
+		return json_refuse(&r, root, "a link is asked for by an object");
 	for (const struct json_node *m = root->first; m; m = m->next) {
 		const char *wrong = read_member(app, m, ask);
 
 		if (wrong)
-			return refuse(&rq->arena, m, pointer, wrong, e);
+			return json_refuse(&r, m, wrong);
 	}
 	return 0;
 }

@@ -36,7 +36,7 @@ static const char *forge(struct arena *a, const struct page_key *key, int32_t to
 
 	buf_putc(&b, VERSION);
 	buf_putc(&b, deflated ? IS_DEFLATED : 0);
-	put_u32(&b, fingerprint(key, total));
+	buf_put_integer(&b, fingerprint(key, total), 4);
 	if (deflated) {
 		put_varint(&b, len);
 		check(compress((Bytef *)buf_reserve(&b, packed_len), &packed_len, body, len) ==
@@ -45,7 +45,7 @@ static const char *forge(struct arena *a, const struct page_key *key, int32_t to
 	} else {
 		buf_put(&b, body, len);
 	}
-	put_u32(&b, (uint32_t)crc32_z(0, (const Bytef *)b.data, b.len));
+	buf_put_integer(&b, (uint32_t)crc32_z(0, (const Bytef *)b.data, b.len), 4);
 	base64url_encode(&text, b.data, b.len);
 	const char *token = arena_strdup(a, buf_str(&text));
 

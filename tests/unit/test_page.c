@@ -641,9 +641,9 @@ static const char *forge(struct arena *a, const struct page_key *key, int32_t to
 
 	buf_putc(&b, (char)version);
 	buf_putc(&b, (char)flags);
-	put_u32(&b, fingerprint(key, total));
+	buf_put_integer(&b, fingerprint(key, total), 4);
 	buf_put(&b, body, len);
-	put_u32(&b, (uint32_t)crc32_z(0, (const Bytef *)b.data, b.len));
+	buf_put_integer(&b, (uint32_t)crc32_z(0, (const Bytef *)b.data, b.len), 4);
 	base64url_encode(&text, b.data, b.len);
 	const char *token = arena_strdup(a, buf_str(&text));
 
