@@ -47,11 +47,13 @@ struct ids {
 struct sweep {
 	struct settings settings;
 	struct metadata *metadata;
-	struct stage *stage; /* NULL: there is nothing yet */
+	struct stage *stage; /* NULL: there is nothing yet, or it cannot be had */
+	struct err unstaged; /* why not */
 	struct arena arena;
 	struct ids gone; /* jobs whose files are to be removed */
 	struct ids kept; /* all whose files are wanted */
 
+	struct job_left left;
 	int64_t leases, expired, jobs, outcomes, audit;
 	size_t files;
 	uint64_t bytes;
@@ -78,6 +80,7 @@ static int ask(struct sweep *s, struct err *e)
 
 	s->gone.arena = s->kept.arena = &s->arena;
 	if (job_end_leases(s->metadata, &s->leases, e) < 0 ||
+		job_count_left(s->metadata, &s->left, e) < 0 ||
 		job_list_kept(s->metadata, take, &s->kept, e) < 0 ||
 		job_list_removed(s->metadata, settled_s, take, &s->gone, e) < 0)
 		return -1;
@@ -105,8 +108,10 @@ static int remove_all(struct sweep *s, struct err *e)
 	struct err first, *to = e;
 	int failed = 0;
 
-	if (!s->stage)
-		return 0;
+	if (!s->stage) {
+		*e = s->unstaged;
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	}
 	for (size_t i = 0; i < s->gone.n; i++)
 		if (remove_files(s, s->gone.items[i], to) < 0) {
 			failed = -1;
@@ -145,14 +150,26 @@ static int note_deliveries(struct sweep *s, struct err *e)
 
 static int tell(const struct sweep *s)
 {
-	printf("leases ended %" PRId64 ", jobs expired %" PRId64 ", files removed %zu (%" PRIu64
-	       " bytes), litter removed %zu (%" PRIu64 " bytes), jobs forgotten %" PRId64
-	       ", outcomes forgotten %" PRId64 ", deliveries noted %" PRId64
-	       ", deliveries unknown %" PRId64 ", audit pruned %" PRId64 "\n",
-		s->leases, s->expired, s->files, s->bytes, s->litter.dirs + s->litter.files,
-		s->litter.bytes, s->jobs, s->outcomes, s->deliveries.noted,
-		s->deliveries.unknown + s->deliveries.garbage, s->audit);
+	printf("leases ended %" PRId64 ", jobs waiting %" PRId64 ", jobs expired %" PRId64
+	       ", files removed %zu (%" PRIu64 " bytes), litter removed %zu (%" PRIu64
+	       " bytes), jobs forgotten %" PRId64 ", outcomes forgotten %" PRId64
+	       ", deliveries noted %" PRId64 ", deliveries unknown %" PRId64
+	       ", audit pruned %" PRId64 "\n",
+		s->leases, s->left.waiting, s->expired, s->files, s->bytes,
+		s->litter.dirs + s->litter.files, s->litter.bytes, s->jobs, s->outcomes,
+		s->deliveries.noted, s->deliveries.unknown + s->deliveries.garbage, s->audit);
 	return ferror(stdout) || fflush(stdout) != 0;
+}
+
+/* Whoever has forgotten the workers reads what cron sends by mail. */
+static void warn(const struct sweep *s)
+{
+	if (s->left.for_long)
+		fprintf(stderr,
+			"sluice-sweep: %" PRId64
+			" exports have been due for more than an hour, and no worker was at work: "
+			"is sluice-worker run?\n",
+			s->left.for_long);
 }
 
 /* What was done is told even when something failed. */
@@ -167,6 +184,7 @@ static int sweep_alone(struct sweep *s, struct err *e)
 		failed = -1;
 	if (forget(s, failed ? &later : e) < 0)
 		failed = -1;
+	warn(s);
 	if (tell(s) && !failed)
 		failed = err_set(e, ERR_DISK, "the output cannot be written: %s", strerror(errno));
 	return failed;
@@ -196,8 +214,8 @@ static int open_sweep(struct sweep *s, const char *config, struct err *e)
 	if (!s->metadata)
 		return err_set(e, ERR_CONFIG, "\"metadata.database\" is empty: there are no jobs");
 	/* Whoever comes first may be another user than the workers, or in another group. */
-	s->stage = stage_find(&s->settings, e);
-	return s->stage || e->code == ERR_NOT_FOUND ? 0 : -1;
+	s->stage = stage_find(&s->settings, &s->unstaged);
+	return 0;
 }
 
 static void close_sweep(struct sweep *s)

@@ -19,10 +19,12 @@
 #include <unistd.h>
 
 #include "lib/access/secret_key.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/stop.h"
 #include "lib/base/unit.h"
 #include "lib/job/job_run.h"
+#include "lib/job/job_sweep.h"
 #include "lib/job/metadata.h"
 #include "lib/job/schedule_run.h"
 
@@ -31,7 +33,9 @@ enum {
 	USAGE = 2,
 	PROCESSES_MAX = 256,
 	WAIT_MS = 5000, /* between two looks at the queue, when nothing is told */
-	AGAIN_S = 1     /* before a process that died is started again */
+	AGAIN_S = 1,    /* before a process that died is started again */
+	SAY_S = 60,     /* between two lines of the log about what goes on failing */
+	LOOK_S = 3600   /* between two looks whether somebody sweeps */
 };
 
 static const char help[] =
@@ -68,8 +72,11 @@ static int open_worker(struct worker *w, const char *config, struct err *e)
 		return err_set(e, ERR_CONFIG, "log.file %s: %s", file, strerror(errno));
 	if (!*w->settings.metadata_database)
 		return err_set(e, ERR_CONFIG, "\"metadata.database\" is empty: there are no jobs");
-	struct secret_key *key = secret_key_open(&w->settings, e);
+	/* Told once, not by each process again and again. */
+	struct stage *stage = stage_open(&w->settings, e);
+	struct secret_key *key = stage ? secret_key_open(&w->settings, e) : NULL;
 
+	stage_close(stage);
 	if (!key)
 		return -1;
 	secret_key_derive(key, "hash mask", w->mask_key);
@@ -82,6 +89,35 @@ static void log_failure(const char *what, const struct err *e)
 	log_begin(LOG_WARN, what);
 	log_str("error", e->text);
 	log_str("cause", e->cause);
+	log_end();
+}
+
+/* What fails again and again is told now and then. *told_us: when it was, monotonic; 0: it does not fail. */
+static void log_trouble(int64_t *told_us, const char *what, const struct err *e)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	if (*told_us && now_us - *told_us < (int64_t)SAY_S * 1000000)
+		return;
+	*told_us = now_us;
+	log_failure(what, e);
+}
+
+/* Whoever has forgotten the sweeper reads this log, until the disk is full. */
+static void look_for_sweeper(struct metadata *m, int64_t *looked_us)
+{
+	int64_t now_us = clock_monotonic_us(), n;
+	struct err ignored;
+
+	if (*looked_us && now_us - *looked_us < (int64_t)LOOK_S * 1000000)
+		return;
+	if (job_count_unswept(m, &n, &ignored) < 0)
+		return;
+	*looked_us = now_us;
+	if (n == 0)
+		return;
+	log_begin(LOG_WARN, "exports expired a day ago and were not removed: is sluice-sweep run?");
+	log_int("exports", n);
 	log_end();
 }
 
@@ -102,22 +138,29 @@ static int run_next(struct job_runner *r, struct err *e)
 
 static int serve(struct worker *w, struct job_runner *r, struct metadata *m, struct err *e)
 {
+	int64_t schedules_us = 0, queue_us = 0, looked_us = 0;
+
 	while (!stop_requested()) {
 		int wait_ms = WAIT_MS;
+		int due = schedule_run_due(m, &w->settings, &wait_ms, e);
 
 		/* What is wrong with schedules does not keep jobs from being run. */
-		if (schedule_run_due(m, &w->settings, &wait_ms, e) < 0)
-			log_failure("what is due of schedules could not be run", e);
+		if (due < 0)
+			log_trouble(&schedules_us, "what is due of schedules could not be run", e);
 		int found = run_next(r, e);
 
+		if (found >= 0)
+			look_for_sweeper(m, &looked_us);
 		if (w->once && found <= 0)
 			return found;
 		if (found == 0 && job_wait(r->queue, wait_ms, e) < 0)
 			found = -1;
 		if (found < 0) {
-			log_failure("the queue of jobs cannot be asked", e);
+			log_trouble(&queue_us, "the queue of jobs cannot be asked", e);
 			sleep(AGAIN_S);
 		}
+		schedules_us = due < 0 ? schedules_us : 0;
+		queue_us = found < 0 ? queue_us : 0;
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/job/job_state.h"
 #include "lib/job/manifest.h"
 #include "lib/job/metadata.h"
 
@@ -16,8 +17,8 @@ enum column { KIND, A, B, C, D, HASH, ROWS, BYTES, N, NEXT_CURSOR };
 static const char sql[] =
 	"WITH j AS (SELECT * FROM sluice.jobs WHERE id = $1::uuid AND deleted IS NULL"
 	"  AND (subject = $2 OR $3::boolean))"
-	" SELECT 0 AS kind, CASE WHEN direct THEN 'direct' ELSE state END AS a, request::text AS "
-	"b, snapshot AS c,"
+	" SELECT 0 AS kind, CASE WHEN direct THEN 'direct' ELSE " JOB_SHOWN " END AS a,"
+	" request::text AS b, snapshot AS c,"
 	"  coalesce(lossy, '[]')::text AS d, schema_fingerprint AS hash, rows, bytes, 0 AS n,"
 	"  next_cursor FROM j"
 	" UNION ALL SELECT 1, f.name, f.media, NULL, NULL, f.sha256, 0, f.bytes, f.n, NULL"

@@ -7,10 +7,17 @@
  *
  * A direct job also goes from succeeded and failed to running (etc/schema/0009_direct.sql): it is run whenever it is fetched.
  *
- * A running job whose lease has passed is shown as queued, since it waits for another worker.
+ * What is told of a job does not wait for whoever writes it down: a running one whose lease has passed waits for another worker,
+ * and of one whose time is up there is nothing to be had any more.
  */
 #ifndef SLUICE_JOB_JOB_STATE_H
 #define SLUICE_JOB_JOB_STATE_H
+
+/* The state of a row of sluice.jobs as it is told. */
+#define JOB_SHOWN                                                                                  \
+	"CASE WHEN expires <= now() AND (state IN ('queued', 'succeeded')"                         \
+	"  OR (state = 'running' AND lease_until <= now())) THEN 'expired'"                        \
+	" WHEN state = 'running' AND lease_until <= now() THEN 'queued' ELSE state END"
 
 enum job_state {
 	JOB_QUEUED,

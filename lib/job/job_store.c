@@ -70,20 +70,18 @@ int job_create(struct metadata *m, const struct job_wanted *w, char id[UUID_TEXT
 
 /* ---- shown */
 
-#define SHOWN "CASE WHEN state = 'running' AND lease_until <= now() THEN 'queued' ELSE state END"
-
 /* Of the attempt at hand as far as it was told, or of the last. */
 #define SECONDS "extract(epoch FROM coalesce(ended, beat) - claimed)"
 
 #define JOB_JSON                                                                                   \
 	"json_build_object('id', id, 'state', shown, 'subject', subject, 'request', request,"      \
-	" 'direct', direct,"                                                                       \
-	" 'createdAt', created, 'startedAt', started, 'endedAt', ended, 'expiresAt', expires,"     \
-	" 'nextAttemptAt',"                                                                        \
-	"  CASE WHEN state = 'queued' AND attempts > 0 AND available > now() THEN available END,"  \
+	" 'direct', direct, 'createdAt', created, 'startedAt', started,"                           \
+	" 'endedAt', coalesce(ended, CASE WHEN shown = 'expired' THEN expires END),"               \
+	" 'expiresAt', expires, 'nextAttemptAt',"                                                  \
+	"  CASE WHEN shown = 'queued' AND attempts > 0 AND available > now() THEN available END,"  \
 	" 'progress', json_build_object('rows', rows, 'estimatedRows', estimated_rows,"            \
-	"  'bytes', bytes, 'percent', CASE WHEN state = 'succeeded' THEN 100"                      \
-	"   WHEN estimated_rows > 0 AND started IS NOT NULL AND state <> 'expired'"                \
+	"  'bytes', bytes, 'percent', CASE WHEN shown = 'succeeded' THEN 100"                      \
+	"   WHEN estimated_rows > 0 AND started IS NOT NULL AND shown <> 'expired'"                \
 	"   THEN least(99, rows::numeric * 100 / estimated_rows)::int END,"                        \
 	"  'rowsPerSecond', CASE WHEN rows > 0 AND shown IN ('running', 'succeeded')"              \
 	"   AND " SECONDS " > 0 THEN (rows / " SECONDS ")::bigint END,"                            \
@@ -93,7 +91,7 @@ int job_create(struct metadata *m, const struct job_wanted *w, char id[UUID_TEXT
 	" 'attempts', attempts, 'cancelRequested', cancel_requested, 'error', error,"              \
 	" 'files', (SELECT coalesce(json_agg(json_build_object('n', n, 'name', name,"              \
 	"  'media', media, 'bytes', f.bytes, 'sha256', sha256) ORDER BY n), '[]')"                 \
-	"  FROM sluice.job_files f WHERE job = j.id AND state = 'succeeded'),"                     \
+	"  FROM sluice.job_files f WHERE job = j.id AND shown = 'succeeded'),"                     \
 	" 'schedule', schedule, 'schema', schema_fingerprint, 'lossy', lossy,"                     \
 	" 'nextCursor', next_cursor, 'notes', notes)::text"
 
@@ -105,9 +103,10 @@ static int not_found(struct err *e)
 int job_read(struct metadata *m, const char *id, const char *subject, struct buf *json,
 	enum job_state *state, struct err *e)
 {
-	static const char sql[] = "SELECT " JOB_JSON ", shown FROM (SELECT *, " SHOWN " AS shown"
-				  "  FROM sluice.jobs WHERE id = $1::uuid AND deleted IS NULL"
-				  "  AND ($2::text IS NULL OR subject = $2)) j";
+	static const char sql[] =
+		"SELECT " JOB_JSON ", shown FROM (SELECT *, " JOB_SHOWN " AS shown"
+		"  FROM sluice.jobs WHERE id = $1::uuid AND deleted IS NULL"
+		"  AND ($2::text IS NULL OR subject = $2)) j";
 	const char *params[] = { id, subject };
 	PGresult *r = metadata_run(m, sql, params, 2, e);
 
@@ -127,9 +126,9 @@ int job_read(struct metadata *m, const char *id, const char *subject, struct buf
 
 /* Whose they are stands in the text, so that each of the two goes by an index of its own. */
 #define LIST(whose)                                                                                \
-	"SELECT " JOB_JSON ", " LIST_PAGE_PLACE " FROM (SELECT *, " SHOWN                          \
+	"SELECT " JOB_JSON ", " LIST_PAGE_PLACE " FROM (SELECT *, " JOB_SHOWN                      \
 	" AS shown FROM sluice.jobs WHERE " whose                                                  \
-	" AND deleted IS NULL AND ($2::text IS NULL OR " SHOWN " = $2)"                            \
+	" AND deleted IS NULL AND ($2::text IS NULL OR " JOB_SHOWN " = $2)"                        \
 	"  AND ($6::uuid IS NULL OR schedule = $6) AND " LIST_PAGE_BEHIND(                         \
 		"$3", "$4") "  " LIST_PAGE_ORDER " LIMIT $5::int) j " LIST_PAGE_ORDER
 

@@ -36,6 +36,41 @@ void job_sweep_done(struct metadata *m)
 	PQclear(metadata_run(m, "SELECT pg_advisory_unlock" LOCK, NULL, 0, &ignored));
 }
 
+int job_count_left(struct metadata *m, struct job_left *left, struct err *e)
+{
+	static const char sql[] =
+		"SELECT waiting, CASE WHEN late + due > 0 AND NOT EXISTS (SELECT FROM sluice.jobs"
+		"  WHERE NOT direct AND beat > now() - interval '1 hour') THEN late + due ELSE 0 "
+		"END"
+		" FROM (SELECT count(*) AS waiting,"
+		"   count(*) FILTER (WHERE available <= now() - interval '1 hour') AS late"
+		"  FROM sluice.jobs WHERE state = 'queued' AND NOT direct AND deleted IS NULL"
+		"  AND available <= now() AND expires > now()) jobs,"
+		" (SELECT count(*) AS due FROM sluice.schedules"
+		"  WHERE enabled AND next_run <= now() - interval '1 hour') runs";
+	PGresult *r = metadata_run(m, sql, NULL, 0, e);
+
+	if (!r)
+		return -1;
+	left->waiting = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+	left->for_long = strtoll(PQgetvalue(r, 0, 1), NULL, 10);
+	PQclear(r);
+	return 0;
+}
+
+int job_count_unswept(struct metadata *m, int64_t *n, struct err *e)
+{
+	static const char sql[] = "SELECT count(*) FROM sluice.jobs WHERE state = 'succeeded'"
+				  " AND expires <= now() - interval '1 day'";
+	PGresult *r = metadata_run(m, sql, NULL, 0, e);
+
+	if (!r)
+		return -1;
+	*n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+	PQclear(r);
+	return 0;
+}
+
 void job_put_lost(struct buf *b)
 {
 	struct err lost;

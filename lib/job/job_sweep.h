@@ -17,6 +17,17 @@ int job_sweep_alone(struct metadata *m, struct err *e);
 /* The next may sweep at once: that a session has ended the server may notice late. */
 void job_sweep_done(struct metadata *m);
 
+struct job_left {
+	int64_t waiting;  /* jobs that a worker might take now */
+	int64_t for_long; /* of these, and of runs of schedules, those due for an hour in which no worker was at work; 0: one was */
+};
+
+/* What waits for workers, by which it is seen that there are none. */
+int job_count_left(struct metadata *m, struct job_left *left, struct err *e);
+
+/* *n: exports that should have been swept a day ago, by which it is seen that nobody sweeps. */
+int job_count_unswept(struct metadata *m, int64_t *n, struct err *e);
+
 /* The problem object of a job whose last worker was lost. */
 void job_put_lost(struct buf *b);
 

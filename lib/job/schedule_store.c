@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/job/job_state.h"
 #include "lib/job/list_page.h"
 #include "lib/job/metadata.h"
 
@@ -76,8 +77,7 @@ int schedule_create(struct metadata *m, const struct schedule_wanted *w, int64_t
 	" 'changedAt', changed, 'renewedAt', renewed, 'renewBy', CASE WHEN " renew "::bigint > 0"  \
 	"  THEN renewed + " renew "::bigint * interval '1 second' END,"                            \
 	" 'nextRunAt', CASE WHEN enabled THEN next_run END, 'lastRunAt', last_run, 'lastExport',"  \
-	" (SELECT json_build_object('id', j.id, 'state', CASE WHEN j.state = 'running'"            \
-	"   AND lease_until <= now() THEN 'queued' ELSE j.state END, 'error', error)"              \
+	" (SELECT json_build_object('id', j.id, 'state', " JOB_SHOWN ", 'error', error)"           \
 	"  FROM sluice.jobs j WHERE j.id = last_job AND deleted IS NULL),"                         \
 	" 'nextCursor', cursor, 'notes', notes)::text"
 

@@ -52,6 +52,11 @@ static int make_dir(const struct stage *st, int parent, const char *name)
 	return fd;
 }
 
+static int unusable(struct err *e, const char *dir, const char *below)
+{
+	return err_set(e, ERR_DISK, "stage.dir: %s%s: %s", dir, below, strerror(errno));
+}
+
 /* ERR_NOT_FOUND: it is not there, and was not to be made. */
 static int open_jobs(struct stage *st, const char *dir, bool may_make, struct err *e)
 {
@@ -59,7 +64,7 @@ static int open_jobs(struct stage *st, const char *dir, bool may_make, struct er
 	struct stat s;
 
 	if (root < 0)
-		return stage_failed(e, dir);
+		return unusable(e, dir, "");
 	if (fstat(root, &s) == 0) {
 		/* 0755 is no decision: it is what mkdir makes. */
 		st->is_shared = (s.st_mode & (S_IXGRP | S_IXOTH)) == S_IXGRP;
@@ -70,7 +75,7 @@ static int open_jobs(struct stage *st, const char *dir, bool may_make, struct er
 	if (st->jobs < 0 && !may_make && errno == ENOENT)
 		err_set(e, ERR_NOT_FOUND, "no job has made a file yet");
 	else if (st->jobs < 0)
-		stage_failed(e, dir);
+		unusable(e, dir, "/" JOBS);
 	close(root);
 	return st->jobs < 0 ? -1 : 0;
 }

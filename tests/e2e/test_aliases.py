@@ -136,7 +136,8 @@ def test_what_has_expired(place, token, postgres):
     made_id = made(place, token, format="csv")
     postgres.execute(f"UPDATE sluice.jobs SET expires = now() WHERE id = '{made_id}'")
     problem.check(curl(url(place, made_id), token), 410)
-    assert status(place, token, made_id)["status"] == "pending"
+    said = status(place, token, made_id)
+    assert (said["status"], said["error"]) == ("failed", "this export has expired") and said["completedAt"]
 
 
 # ---- which table

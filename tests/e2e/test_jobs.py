@@ -731,6 +731,24 @@ def test_what_has_expired_is_told_and_then_forgotten(tool, db):
     assert tool.ask("purge", 0) == "1"
 
 
+def test_what_is_over_is_told_before_it_is_swept(tool, db):
+    """Whatever becomes of the sweeper and the workers, nobody waits for what never comes, or is promised files that are not given."""
+    done, waits, lost, runs = (tool.make(payload=n) for n in range(4))
+    assert tool.end(tool.claim()) == "succeeded"
+    assert tool.end(tool.claim(), "queued", "the database failed") == "queued"
+    assert {tool.claim().id, tool.claim().id} == {lost, runs}
+    db.pass_lease(lost)
+    assert [tool.read(job)["state"] for job in (done, waits, lost, runs)] == ["succeeded", "queued", "queued", "running"]
+    db.execute("UPDATE sluice.jobs SET expires = now() - interval '1 s'")
+    shown = [tool.read(job) for job in (done, waits, lost, runs)]
+    assert [one["state"] for one in shown] == ["expired", "expired", "expired", "running"]
+    assert [one["files"] for one in shown] == [[]] * 4
+    assert [one["progress"]["percent"] for one in shown] == [None] * 4 and shown[1]["nextAttemptAt"] is None
+    assert shown[1]["endedAt"] == shown[1]["expiresAt"] and shown[3]["endedAt"] is None
+    assert [one["id"] for one in tool.list(state="expired")["exports"]] == [lost, waits, done]
+    assert tool.list(state="queued")["exports"] == tool.list(state="succeeded")["exports"] == []
+
+
 # ---- what the database itself holds to
 
 STATES = ["queued", "running", "succeeded", "failed", "canceled", "expired"]

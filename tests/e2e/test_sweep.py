@@ -14,6 +14,7 @@ import pytest
 from harness import config, problem, process
 from harness.client import curl
 from harness.postgres import SOURCE
+from harness import worker as worker_module
 from harness.worker import Worker
 
 EXPORTS = "/api/v1/exports"
@@ -409,6 +410,75 @@ def test_nothing_goes_while_there_is_no_database(place):
 
 def test_nothing_goes_without_the_list_of_jobs(place, postgres, role_without_list):
     assert "permission denied for table jobs" in sweep_in_vain(place, postgres.conninfo(role_without_list))
+
+
+def test_a_stage_that_cannot_be_had(apart, postgres, token):
+    """The sweeper does what can be done without it. Of workers none is started; each says once what is missing."""
+    stage = apart.settings["stage"]["dir"]
+    program = shutil.copy(os.path.join(apart.prefix, "sbin", "sluice-worker"), apart.path("worker"))
+    job = create(apart, token, "users", expiresIn="1s")
+    postgres.execute("UPDATE sluice.jobs SET expires = now() - interval '1 second'", dbname="swept")
+    os.rename(stage, stage + ".away")
+    try:
+        ran = start(apart)
+        out, err = ran.communicate(timeout=60 * process.PATIENCE)
+        assert (ran.returncode, err) == (1, f"sluice-sweep: stage.dir: {stage}: No such file or directory\n")
+        assert counts(out)["jobs expired"] == 1 and state_of(apart, token, job) == "expired"
+        for args in ([], ["-n", "2"], ["--once"]):
+            ran = subprocess.run(process.as_user(apart.user, [program, *args]), capture_output=True, text=True, check=False,
+                                 timeout=60 * process.PATIENCE, env={**os.environ, **apart.env, "SLUICE_CONFIG": apart.config})
+            assert (ran.returncode, ran.stdout) == (1, "")
+            assert ran.stderr == f"sluice-worker: stage.dir: {stage}: No such file or directory\n"
+    finally:
+        os.rename(stage + ".away", stage)
+
+
+def test_who_has_forgotten_the_workers_is_told(apart, postgres, token):
+    def said():
+        ran = start(apart)
+        out, err = ran.communicate(timeout=60 * process.PATIENCE)
+        assert ran.returncode == 0
+        return counts(out)["jobs waiting"], err
+
+    assert said() == (0, "")
+    create(apart, token, "users")
+    create(apart, token, "projects")
+    assert said() == (2, "")
+    postgres.execute("UPDATE sluice.jobs SET available = now() - interval '61 minutes'", dbname="swept")
+    waiting, err = said()
+    assert waiting == 2 and re.fullmatch(r"sluice-sweep: 2 exports have been due .*: is sluice-worker run\?\n", err), err
+    postgres.execute("INSERT INTO sluice.jobs (id, subject, principal, request, payload, state, expires, ended, beat)"
+                     " VALUES (gen_random_uuid(), 'busy', '{}', '{}', decode(repeat('00', 32), 'hex'), 'failed',"
+                     " now() + interval '1 day', now(), now() - interval '59 minutes')", dbname="swept")
+    assert said() == (2, "")  # there is one, and it has much to do
+
+
+def test_who_has_forgotten_the_sweeper_is_told(apart, postgres, token):
+    create(apart, token, "users")
+    for ago, told in ((None, 0), ("23 hours", 0), ("25 hours", 1)):
+        if ago:
+            postgres.execute(f"UPDATE sluice.jobs SET expires = now() - interval '{ago}'", dbname="swept")
+        assert worker_module.run_once(apart).returncode == 0
+        with open(apart.path("log", "sluice.log"), encoding="utf-8") as f:
+            lines = [json.loads(line) for line in f]
+        assert [(one["level"], one["exports"]) for one in lines if "sluice-sweep" in one["msg"]] == [("warn", 1)] * told
+
+
+def test_a_worker_without_its_database_does_not_fill_the_log(apart):
+    """It tries once a second, and tells once a minute."""
+    config.write(apart.path("down.conf"), config.merge(apart.settings, {
+        "databases": {"kept": {"conninfo": f"host=127.0.0.1 port={process.free_port()} dbname=none"}}}))
+    program = shutil.copy(os.path.join(apart.prefix, "sbin", "sluice-worker"), apart.path("worker"))
+    worker = process.Process("worker", process.as_user(apart.user, [program]), apart.path("log", "worker.err"),
+                             {**apart.env, "SLUICE_CONFIG": apart.path("down.conf")})
+    try:
+        time.sleep(5)
+        assert worker.is_alive()
+    finally:
+        worker.stop()
+    with open(apart.path("log", "sluice.log"), encoding="utf-8") as f:
+        lines = [json.loads(line) for line in f]
+    assert sorted(line["msg"] for line in lines if line["level"] == "warn") == ["the queue of jobs cannot be asked", "what is due of schedules could not be run"]
 
 
 def test_it_is_called_with_options_alone(place):
