@@ -349,9 +349,10 @@ static int end_file(struct run *r, struct stage_joining *joining, size_t i, size
 	uint64_t fence = strtoull(r->claimed->lease.fence, NULL, 10);
 	struct stage_name name = { STAGE_FILE, (unsigned)i + 1, fence };
 	struct stage_joined *joined = arena_zero(&r->arena, 1, sizeof *joined);
+	struct stage_pulse pulse = { beat, r };
 	char path[STAGE_PATH];
 
-	if (stage_join_end(joining, name.n, joined, e) < 0)
+	if (stage_join_end(joining, name.n, &pulse, joined, e) < 0)
 		return -1;
 	stage_path(r->claimed->lease.id, &name, path);
 	*file = (struct job_file){ .name = job_request_file_name(

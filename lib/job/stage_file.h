@@ -49,8 +49,9 @@ struct stage_joining *stage_join_begin(struct stage_job *j, size_t parts_n);
 int stage_join_add(struct stage_joining *g, const struct stage_part *part,
 	const struct stage_pulse *pulse, struct err *e);
 
-/* All have been added: bring it to disk, and give it its name. */
-int stage_join_end(struct stage_joining *g, unsigned n, struct stage_joined *out, struct err *e);
+/* All have been added: bring it to disk, which may take long, and give it its name. */
+int stage_join_end(struct stage_joining *g, unsigned n, const struct stage_pulse *pulse,
+	struct stage_joined *out, struct err *e);
 
 /* Unless it has its name, it is removed. NULL is let be. */
 void stage_join_free(struct stage_joining *g);

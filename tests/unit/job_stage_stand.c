@@ -197,7 +197,7 @@ int join(struct stage_job *j, const struct stage_part *parts, size_t n,
 	for (size_t i = 0; status == 0 && i < n; i++)
 		status = stage_join_add(g, &parts[i], pulse, e);
 	if (status == 0)
-		status = stage_join_end(g, 1, joined, e);
+		status = stage_join_end(g, 1, pulse, joined, e);
 	stage_join_free(g);
 	return status;
 }

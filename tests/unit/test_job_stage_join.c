@@ -140,6 +140,48 @@ static void parts_that_are_not_as_recorded(void **state)
 	stage_job_close(j);
 }
 
+static int count_beat(void *arg, struct err *e)
+{
+	(void)e;
+	++*(int *)arg;
+	return 0;
+}
+
+/* The end of a join alone is told how it goes; its beats. */
+static int end_of_join(
+	struct stage_job *j, size_t large, int (*beat)(void *, struct err *), enum err_code code)
+{
+	struct stage_part parts[] = { part_record(1, large), part_record(2, PART) };
+	struct stage_joining *g = stage_join_begin(j, 2);
+	struct stage_joined joined;
+	struct err e = { 0 };
+	int beats = 0;
+
+	write_file(j, STAGE_PART, 1, PART, NULL);
+	assert_int_equal(truncate(in_root(DIR "/part-0001.7"), (off_t)large), 0);
+	write_file(j, STAGE_PART, 2, PART, NULL);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(stage_join_add(g, &parts[i], NULL, &e), 0);
+	stage_join_end(g, 1, &(struct stage_pulse){ beat, &beats }, &joined, &e);
+	assert_int_equal(e.code, code);
+	stage_join_free(g);
+	return beats;
+}
+
+/* However much is still to be brought to disk when all is there, the lease is kept meanwhile, and it can be canceled. */
+static void a_slow_disk(void **state)
+{
+	enum { PIECE = 8 << 20, PIECES = 5 };
+	struct stage_job *j = open_job(JOB, FENCE);
+
+	(void)state;
+	assert_int_equal(end_of_join(j, PIECES * PIECE, no_beat, ERR_CLIENT_GONE), 1);
+	assert_int_equal(count_names(JOB, ""), 0);
+	assert_int_equal(end_of_join(j, PIECES * PIECE, count_beat, ERR_NONE), PIECES + 1);
+	assert_int_equal(count_names(JOB, ""), 1);
+	stage_job_close(j);
+}
+
 /* Past 2^31 and 2^32, most of it a hole. */
 static void large_files(void **state)
 {
@@ -184,6 +226,7 @@ int main(void)
 		TEST(a_thousand_parts),
 		TEST(a_single_part),
 		TEST(parts_that_are_not_as_recorded),
+		TEST(a_slow_disk),
 		TEST(large_files),
 	};
 
