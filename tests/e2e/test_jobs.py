@@ -410,6 +410,22 @@ def test_a_lease_is_as_long_as_the_settings_say(tool, db):
     assert abs(db.one(left) - LEASE) < 1
 
 
+def test_a_clock_that_is_set_back(start, tool, db):
+    """By a day: what waits is not tried a day later, and who is lost does not have the job for a day."""
+    lost, kept = tool.make(payload="lost"), tool.make(payload="kept")
+    assert tool.claim().id == lost
+    lease = tool.claim()
+    waits = tool.make(payload="waits")
+    db.execute("UPDATE sluice.jobs SET created = created + d, available = available + d, claimed = claimed + d, beat = beat + d,"
+               " lease_until = lease_until + d FROM (SELECT interval '1 day') AS day(d)")
+    assert lease.id == kept and start().claim().id == waits
+    assert db.execute("SELECT count(*) FROM sluice.jobs WHERE state = 'running'"
+                      f" AND lease_until <= clock_timestamp() + interval '{LEASE} s'") == [(3,)]
+    tool.beat(lease)
+    db.pass_lease(lost)
+    assert start().claim().id == lost and tool.end(lease) == "succeeded"
+
+
 CALLS = {
     "beat": lambda tool, lease: tool.beat(lease, 7, 7),
     "note": lambda tool, lease: tool.ask("note", lease.id, lease.fence, "late"),

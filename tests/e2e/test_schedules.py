@@ -225,6 +225,16 @@ def test_a_worker_whose_clock_is_behind_the_databases_makes_each_run_once(place,
     assert postgres.execute("SELECT next_run > now() + interval '1 hour' FROM sluice.schedules") == [(True,)]
 
 
+@pytest.mark.parametrize("known", ["last_run", "changed"])
+def test_a_clock_that_is_set_back(place, postgres, token, workers, known):
+    """By ten days: as if no worker had been there meanwhile."""
+    one = made(place, token, cron=at_minutes(postgres, 30))
+    postgres.execute(f"UPDATE sluice.schedules SET next_run = next_run + interval '10 days', {known} = now() + interval '10 days'")
+    process.wait_until(lambda: runs(place, token, one), "its run")
+    assert postgres.execute("SELECT next_run > now() AND next_run <= now() + interval '1 hour' FROM sluice.schedules") == [(True,)]
+    assert len(runs(place, token, one)) == 1
+
+
 def test_missed_runs_are_caught_up_with_by_one(place, postgres, token):
     one = made(place, token, cron=at_minutes(postgres, 30))
     be_due(postgres, one, "10 days")
