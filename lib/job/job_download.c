@@ -23,6 +23,7 @@ enum column {
 	PRINCIPAL,
 	REQUEST,
 	RIGHTS,
+	PURPOSE,
 	IS_DIRECT
 };
 
@@ -34,7 +35,7 @@ static PGresult *look(
 		" (SELECT count(*) FROM sluice.job_files WHERE job = j.id),"
 		" f.path, f.name, f.media, f.sha256, f.bytes,"
 		" j.tenant, j.request #>> '{queryDefinition,from}', j.request ->> 'format',"
-		" j.principal, j.request, j.rights, j.direct"
+		" j.principal, j.request, j.rights, j.principal ->> 'purpose', j.direct"
 		" FROM sluice.jobs j LEFT JOIN sluice.job_files f ON f.job = j.id AND f.n = $3::int"
 		" WHERE j.id = $1::uuid AND ($2::text IS NULL OR j.subject = $2) AND j.deleted IS "
 		"NULL";
@@ -98,6 +99,7 @@ int job_download_read(struct metadata *m, struct arena *a, const char *job, cons
 		out->tenant = copy(a, r, TENANT);
 		out->table = copy(a, r, TABLE);
 		out->format = copy(a, r, FORMAT);
+		out->purpose = copy(a, r, PURPOSE);
 		out->principal = copy(a, r, PRINCIPAL);
 		out->request = copy(a, r, REQUEST);
 		out->rights = copy(a, r, RIGHTS);

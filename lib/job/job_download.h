@@ -22,9 +22,10 @@ struct job_download {
 	int64_t ended; /* the job, seconds since 1970 */
 
 	/* for the audit; of a job that is there also after a failure */
-	const char *tenant; /* of its owner; NULL: none */
-	const char *table;  /* key, as it was asked for */
-	const char *format; /* the same */
+	const char *tenant;  /* of its owner; NULL: none */
+	const char *table;   /* key, as it was asked for */
+	const char *format;  /* the same */
+	const char *purpose; /* that it was asked for with; NULL: none */
 
 	/* whose rights it was made with; the same */
 	const char *principal; /* JSON, as of struct job_wanted */

@@ -36,6 +36,8 @@ void job_file_audit(struct request *rq, const struct job_download *f)
 
 	rq->table = f->table;
 	rq->audit.format = format ? format->name : NULL;
+	if (!rq->audit.purpose)
+		rq->audit.purpose = f->purpose;
 	if (!rq->principal.tenant)
 		rq->principal.tenant = f->tenant;
 }

@@ -28,9 +28,9 @@ class Shared:
         self.body = curl(f"{site.url}{EXPORTS}/{self.job}/download", token).body
         assert len(self.body) > 100000
 
-    def export(self, **more):
+    def export(self, headers=None, **more):
         body = {"queryDefinition": {"from": "users", "select": ["user_id", "email"]}, "format": "csv", **more}
-        answer = curl(self.site.url + EXPORTS, self.token, "POST", data=json.dumps(body).encode())
+        answer = curl(self.site.url + EXPORTS, self.token, "POST", headers, json.dumps(body).encode())
         assert answer.status in (200, 202), answer.body
         job = answer.json()["id"]
         where = f"{self.site.url}{EXPORTS}/{job}"
@@ -126,6 +126,21 @@ def test_what_the_audit_knows_of_a_file(shared, fleet, issuer, postgres):
     assert not any(link["url"].rsplit("/", 1)[1] in str(line) for line in lines())
     said = shared.site.sluice("audit", "who-exported", "--table", "users").stdout.splitlines()
     assert sorted(line.split("\t")[3] for line in said if subject in line) == ["download", "download", "job", "link"]
+
+
+def test_a_file_is_taken_for_what_it_was_made_for(shared, postgres):
+    """Unless whoever takes it says what else for."""
+    job = shared.export({"Sluice-Purpose": "billing"}, fileName="for billing")
+    link = shared.link(job)
+    whole(shared, shared.follow(link))
+    for headers in ({}, {"Sluice-Purpose": "mail"}):
+        assert curl(f"{shared.site.url}{EXPORTS}/{job}/download", shared.token, None, headers).status == 200
+
+    def purposes():
+        return postgres.execute("SELECT action, purpose FROM sluice.audit WHERE action IN ('link', 'download')"
+                                f" AND definition::jsonb ->> 'export' = '{job}' ORDER BY id")
+    process.wait_until(lambda: len(purposes()) == 3, "lines of the audit")
+    assert purposes() == [("link", "billing"), ("download", "billing"), ("download", "mail")]
 
 
 def test_a_job_that_is_refused_is_audited(shared, issuer, postgres):
