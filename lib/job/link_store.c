@@ -67,7 +67,9 @@ int link_create(struct metadata *m, const struct link_new *l, struct link_token 
 	if (l->uses < 0 || l->uses > LINK_USES_MAX)
 		return err_set(
 			e, ERR_UNPROCESSABLE, "a link's uses are a number up to %d", LINK_USES_MAX);
-	if (l->address && !read_network(l->address, address))
+	const char *plain = client_address(l->address);
+
+	if (l->address && !read_network(plain ? plain : l->address, address))
 		return err_set(e, ERR_UNPROCESSABLE,
 			"a link's address is an IP address, or a network such as 192.0.2.0/24");
 	random_uuid7(t->id);
