@@ -97,7 +97,7 @@ void job_plan_payload(
 	uint8_t mac[SECRET_KEY_BYTES];
 	struct buf b = { 0 };
 
-	buf_printf(&b, "%s\n%s", p->table.rights.text,
+	buf_printf(&b, "%s\n%s\n%s", p->rq->principal.issuer, p->table.rights.text,
 		p->table.joined_rights ? p->table.joined_rights : "");
 	if (p->rq->audit.purpose)
 		buf_printf(&b, "for %s\n", p->rq->audit.purpose);

@@ -38,7 +38,7 @@ void job_plan_free(struct job_plan *p);
 /* {"subject","issuer","claims","purpose"}: what the rights are found by when it runs. In the request's arena. */
 const char *job_plan_principal(struct request *rq);
 
-/* Of what is asked for, what for, and the rights it is asked with, on every table of it, in hexadecimal. */
+/* Of what is asked for, what for, by a subject of which issuer, and with which rights on every table of it, in hexadecimal. */
 void job_plan_payload(
 	const struct job_plan *p, const char *json, size_t len, char hex[JOB_PLAN_PAYLOAD]);
 

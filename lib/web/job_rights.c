@@ -88,6 +88,12 @@ static bool is_given(const struct app *app, struct arena *a, const struct job_do
 	return may;
 }
 
+/* A subject is one of its issuer alone (RFC 7519 §4.1.2): after a change of auth.issuer the same may be somebody else. */
+static bool is_owner(const struct principal *caller, const struct principal *owner)
+{
+	return !owner->issuer || !strcmp(caller->issuer, owner->issuer);
+}
+
 int job_rights_check(const struct app *app, struct arena *a, const struct job_download *f,
 	const struct principal *caller, struct err *e)
 {
@@ -96,7 +102,8 @@ int job_rights_check(const struct app *app, struct arena *a, const struct job_do
 
 	if (job_principal_read(&app->settings, a, f->principal, &owner, &purpose, e) < 0)
 		return -1;
-	if (is_given(app, a, f, &owner, caller ? caller : &owner))
+	if ((!caller || is_owner(caller, &owner)) &&
+		is_given(app, a, f, &owner, caller ? caller : &owner))
 		return 0;
 	return caller ? err_set(e, ERR_FORBIDDEN,
 				"this export was made with rights that the token does not give; "

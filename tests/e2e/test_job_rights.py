@@ -155,6 +155,18 @@ def test_what_the_configuration_has_closed_is_given_to_nobody(fleet, rows):
     fleet.stop(site)
 
 
+def test_a_subject_of_another_issuer_is_another(fleet, rows):
+    """Who is of that name there is not whose files they are, nor whose request it was."""
+    site = start(fleet)
+    url = made(site, token(site, "clear"), USERS | {"page": {"limit": 6}})
+    other = "https://another.test/"
+    reconfigure(site, {"auth": {"issuer": other}})
+    theirs = site.issuer.token(sub="of many roles", roles=["exporter", "clear"], iss=other)
+    assert statuses(url, theirs) == REFUSED
+    assert statuses(made(site, theirs, USERS | {"page": {"limit": 6}}), theirs) == GIVEN
+    fleet.stop(site)
+
+
 def test_what_a_job_of_an_older_version_was_made_with_is_not_known(place, postgres):
     """Then what its owner is given now counts."""
     url = made(place, token(place, "clear"), USERS | {"page": {"limit": 5}})
