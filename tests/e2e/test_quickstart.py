@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 
@@ -133,6 +134,21 @@ def test_a_port_in_use_is_said(top):
         done = quickstart("--dir", os.path.join(top, "in use"), "--port", port)
     assert done.returncode == 1
     assert f"port {port} of 127.0.0.1 is in use" in done.stderr
+
+
+def test_why_a_step_failed_is_said(top):
+    """A checkout that was built in itself, as one for good is, cannot be built beside itself as well: configure says so."""
+    source = os.path.join(top, "checkout")
+    shutil.copytree(os.path.join(SOURCE, "etc"), os.path.join(source, "etc"))
+    why = 'configure: error: source directory already configured; run "make distclean" there first'
+    for name, text in (("autogen.sh", ""), ("configure", f"echo '{why}' >&2; exit 1\n")):
+        with open(os.path.join(source, name), "w", encoding="utf-8") as f:
+            f.write(f"#!/bin/sh\n{text}")
+        os.chmod(os.path.join(source, name), 0o755)
+    done = subprocess.run([os.path.join(source, "etc", "quickstart"), "--dir", os.path.join(top, "failing"), "--port",
+                           str(process.free_port())], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'the step "build" failed\n' in done.stderr and f"  | {why}\n" in done.stderr, done.stderr
 
 
 def test_stop_where_nothing_is(top):
