@@ -143,11 +143,19 @@ int schedule_list(
 
 /* ---- found */
 
+#define NOW_S "floor(extract(epoch FROM clock_timestamp()))::bigint"
+
+int schedule_now(struct metadata *m, int64_t *now_s, struct err *e)
+{
+	*now_s = run_count(m, "SELECT " NOW_S, NULL, 0, e);
+	return *now_s < 0 ? -1 : 0;
+}
+
 #define FOUND(renew)                                                                               \
 	"id, revision, subject, principal, json_build_object(" REQUEST_JSON ")::text, cron,"       \
 	" time_zone, export, cursor, increments, enabled, " renew "::bigint > 0 AND"               \
 	" renewed + " renew "::bigint * interval '1 second' <= clock_timestamp(),"                 \
-	" floor(extract(epoch FROM clock_timestamp()))::bigint"
+	" " NOW_S
 
 enum { FOUND_N = 13 };
 

@@ -58,6 +58,9 @@ struct schedule {
 	int64_t now_s; /* by the database's clock, which is the one that it is due by */
 };
 
+/* Seconds since 1970, by the same clock: for a schedule that is not there yet. */
+int schedule_now(struct metadata *m, int64_t *now_s, struct err *e);
+
 /* ERR_NOT_FOUND. */
 int schedule_find(struct metadata *m, struct arena *a, const char *id, const char *subject,
 	int64_t renew_s, struct schedule *s, struct err *e);

@@ -4,7 +4,6 @@
 #include <json-c/json.h>
 #include <string.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/json_merge.h"
 #include "lib/job/job_store.h"
 #include "lib/job/schedule_run.h"
@@ -75,6 +74,7 @@ struct asking {
 	struct app *app;
 	struct request *rq;
 	struct schedule_request request;
+	int64_t now_s; /* by the metadata database's clock */
 	int64_t next_s;
 	bool from_start;     /* increments are to begin anew */
 	const char *pointer; /* where the fault is; NULL: nowhere */
@@ -85,8 +85,8 @@ static int read_ask(struct asking *a, const char *json, size_t len, struct err *
 	const struct schedule_request *q = &a->request;
 
 	if (schedule_request_read(&a->rq->arena, json, len, &a->request, &a->pointer, e) < 0 ||
-		schedule_request_next(q->cron, q->time_zone, clock_wall_us() / SECOND_US,
-			&a->next_s, &a->pointer, e) < 0)
+		schedule_request_next(q->cron, q->time_zone, a->now_s, &a->next_s, &a->pointer, e) <
+			0)
 		return -1;
 	a->pointer = NULL;
 	return 0;
@@ -99,8 +99,8 @@ static int check_export(struct asking *a, struct err *e)
 	const char *json, *pointer = NULL;
 	struct job_plan plan;
 
-	if (schedule_request_run(&a->rq->arena, q->export, q->time_zone,
-		    clock_wall_us() / SECOND_US, q->increments ? "start" : NULL, &json, e) < 0)
+	if (schedule_request_run(&a->rq->arena, q->export, q->time_zone, a->now_s,
+		    q->increments ? "start" : NULL, &json, e) < 0)
 		return -1;
 	int failed = job_plan_open(&plan, a->app, a->rq, json, strlen(json), &pointer, e);
 
@@ -115,7 +115,9 @@ static int create(struct asking *a, char id[UUID_TEXT], struct err *e)
 	struct request *rq = a->rq;
 	const struct buf *body = &rq->body;
 
-	if (read_ask(a, body->data ? body->data : "", body->len, e) < 0 || check_export(a, e) < 0)
+	if (schedule_now(a->app->metadata, &a->now_s, e) < 0 ||
+		read_ask(a, body->data ? body->data : "", body->len, e) < 0 ||
+		check_export(a, e) < 0)
 		return -1;
 	const struct schedule_wanted wanted = { .request = &a->request,
 		.next_s = a->next_s,
@@ -244,6 +246,7 @@ static int change(struct asking *a, const struct schedule *found, struct err *e)
 
 	if (strcmp(found->subject, rq->principal.subject) != 0)
 		return change_others(a, found, e);
+	a->now_s = found->now_s;
 	if (patch(a, found, &json, e) < 0 || read_ask(a, json, strlen(json), e) < 0)
 		return -1;
 	keep_purpose(rq, found->principal);

@@ -225,6 +225,17 @@ def test_a_worker_whose_clock_is_behind_the_databases_makes_each_run_once(place,
     assert postgres.execute("SELECT next_run > now() + interval '1 hour' FROM sluice.schedules") == [(True,)]
 
 
+def test_when_the_first_run_is_goes_by_the_clock_that_it_is_due_by(place, postgres, token, database_ahead):
+    """By the web server's it would be due at once, or, the other way round, late."""
+    postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'sluice' AND datname = 'sluice'")
+    one = made(place, token, cron="@hourly")
+    ahead = "SELECT bool_and(next_run > now() + interval '1 hour' AND next_run <= now() + interval '2 hours') FROM sluice.schedules"
+    assert postgres.execute(ahead) == [(True,)]
+    change(place, token, one, {"cron": "@yearly"})
+    change(place, token, one, {"cron": "@hourly"})
+    assert postgres.execute(ahead) == [(True,)]
+
+
 @pytest.mark.parametrize("known", ["last_run", "changed"])
 def test_a_clock_that_is_set_back(place, postgres, token, workers, known):
     """By ten days: as if no worker had been there meanwhile."""
