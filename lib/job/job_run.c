@@ -331,14 +331,12 @@ static bool is_made(const struct run *r)
 
 static int make_parts(struct run *r, struct err *e)
 {
-	while (!is_made(r)) {
-		if (look(r, e) < 0)
-			return -1;
+	while (look(r, e) == 0 && join_made(r, e) == 0) {
+		if (is_made(r))
+			return beat(r, e);
 		crew_pause();
-		if (crew_look(&r->crew, e) < 0 || join_made(r, e) < 0)
-			return -1;
 	}
-	return beat(r, e);
+	return -1;
 }
 
 /* ---- the files */

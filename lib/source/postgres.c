@@ -75,6 +75,20 @@ int postgres_error(struct postgres *pg, const PGresult *r, struct err *e)
 	return err_cause(e, "%s", PQerrorMessage(pg->conn));
 }
 
+/* Nobody answers what a server answers at once, so there is none: a pooler has given all that it has to others. */
+static int late(struct err *e)
+{
+	err_set(e, ERR_UNAVAILABLE, "the database has no connection to spare");
+	return err_cause(e, "no answer within the time limit");
+}
+
+static int left_ms(const struct postgres *pg)
+{
+	int64_t left_us = pg->until_us - clock_monotonic_us();
+
+	return !pg->until_us ? -1 : left_us > 0 ? (int)(left_us / 1000) : 0;
+}
+
 int postgres_result(struct postgres *pg, PGresult **r, struct err *e)
 {
 	for (;;) {
@@ -84,9 +98,12 @@ int postgres_result(struct postgres *pg, PGresult **r, struct err *e)
 			return postgres_error(pg, NULL, e);
 		if (!more && !PQisBusy(pg->conn))
 			break;
-		if (wait_fd(PQsocket(pg->conn), (short)(more ? POLLIN | POLLOUT : POLLIN),
-			    pg->base.hangup_fd, -1) == WAIT_HANGUP)
-			return wait_gave_up(e);
+		switch (wait_fd(PQsocket(pg->conn), (short)(more ? POLLIN | POLLOUT : POLLIN),
+			pg->base.hangup_fd, left_ms(pg))) {
+		case WAIT_HANGUP: return wait_gave_up(e);
+		case WAIT_TIMEOUT: return late(e);
+		case WAIT_READY: break;
+		}
 		if (!PQconsumeInput(pg->conn))
 			return postgres_error(pg, NULL, e);
 	}
@@ -166,8 +183,11 @@ static int begin_transaction(struct postgres *pg, const char *tag, struct err *e
 		" WHERE current_setting('server_version_num')::int >= 140000 AND version() LIKE "
 		"'%%linux%%'",
 		tag ? "/" : "", tag ? tag : "", (long long)timeout_ms);
+	pg->until_us =
+		pg->base.snapshot ? clock_monotonic_us() + 2 * pg->db->connect_timeout_us : 0;
 	int r = postgres_command(pg, buf_str(&sql), e);
 
+	pg->until_us = 0;
 	buf_free(&sql);
 	/* Of all these only the snapshot is a value that can be wrong: whoever shared it has ended. */
 	if (r < 0 && pg->base.snapshot && e->is_final) {

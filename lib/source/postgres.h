@@ -19,15 +19,16 @@ struct postgres {
 	PGconn *conn; /* NULL: not connected */
 	PGcancel *canceler;
 	int64_t connected_us; /* monotonic */
-	bool plain;           /* this result is read by libpq */
-	bool single_row;      /* plain: rows are still to come */
+	int64_t until_us; /* monotonic, postgres_result waits no longer; 0: as long as it takes */
+	bool plain;       /* this result is read by libpq */
+	bool single_row;  /* plain: rows are still to come */
 	struct pgwire wire;
 	struct arena arena; /* of the open result */
 	struct schema schema;
 	struct pgcolumn *columns;
 };
 
-/* Wait until libpq has a result, watching for hang-up: NULL at the end. *r is the caller's to clear. */
+/* Wait until libpq has a result, watching for hang-up and the time: NULL at the end. *r is the caller's to clear. */
 int postgres_result(struct postgres *pg, PGresult **r, struct err *e);
 
 /* Run one command without rows. */

@@ -45,7 +45,8 @@ struct source {
 	/* What begin is to read under, as source_share told it of another session; NULL: a new one. That session's transaction
 	 * has locked what is read, so that who waits to change it waits for that transaction. To wait behind them, and have
 	 * that transaction wait for us, would be for ever: a lock that is not had within a second is a failure
-	 * (SOURCE_LOCKED). */
+	 * (SOURCE_LOCKED). So it is to wait for a pooler's server, when all are held by such sessions: begin fails
+	 * (ERR_UNAVAILABLE) after twice databases.*.connect_timeout. */
 	const char *snapshot;
 };
 

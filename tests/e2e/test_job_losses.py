@@ -12,6 +12,7 @@ import pytest
 
 from harness import process
 from harness.job_bench import kill
+from harness.pooler import Pooler
 
 SLOW = {"table": "slow_bank", "parallel": 2}  # four parts, two at a time, of more than a second each
 
@@ -225,6 +226,27 @@ def test_who_changes_the_table_does_not_wait_for_the_export(bench):
     assert is_done
     told = succeeded(bench, job)
     assert told["attempts"] == 2 and bench.notes(job) == ["attempt 1: the database has locked what the query needs"]
+
+
+def test_a_pooler_with_too_few_servers_is_told_of(bench, top):
+    """The leader has the only one, and its part waits for another: not for as long as the pooler would let it."""
+    folder = os.path.join(top, "jobs-pooler")
+    os.mkdir(folder)
+    pooler = Pooler(folder, bench.source, 1)
+    try:
+        bench.configure({"databases": {"main": {"conninfo": pooler.conninfo(), "connect_timeout": "1s"},
+                                       "kept": {"conninfo": bench.kept.conninfo()}}})
+        bench.work()
+        job = bench.create()
+        process.wait_until(lambda: len(bench.notes(job)) == 3, "the end of an attempt")
+    finally:
+        pooler.stop()
+    again = ["the database broke off a part; the part is made again"] * 2
+    assert bench.notes(job) == [*again, "attempt 1: the database has no connection to spare"]
+    bench.configure({})
+    bench.stop_workers()
+    bench.work()
+    succeeded(bench, job)
 
 
 def execute(connection, sql):
