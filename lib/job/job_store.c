@@ -126,11 +126,12 @@ int job_read(struct metadata *m, const char *id, const char *subject, struct buf
 
 /* Whose they are stands in the text, so that each of the two goes by an index of its own. */
 #define LIST(whose)                                                                                \
-	"SELECT " JOB_JSON ", " LIST_PAGE_PLACE " FROM (SELECT *, " JOB_SHOWN                      \
-	" AS shown FROM sluice.jobs WHERE " whose                                                  \
-	" AND deleted IS NULL AND ($2::text IS NULL OR " JOB_SHOWN " = $2)"                        \
-	"  AND ($6::uuid IS NULL OR schedule = $6) AND " LIST_PAGE_BEHIND(                         \
-		"$3", "$4") "  " LIST_PAGE_ORDER " LIMIT $5::int) j " LIST_PAGE_ORDER
+	"SELECT " JOB_JSON ", " LIST_PAGE_PLACE " FROM " LIST_PAGE_SHORT("request",                \
+		"SELECT *, " JOB_SHOWN " AS shown FROM sluice.jobs WHERE " whose                   \
+		" AND deleted IS NULL AND ($2::text IS NULL OR " JOB_SHOWN " = $2)"                \
+		" AND ($6::uuid IS NULL OR schedule = $6) AND " LIST_PAGE_BEHIND("$3",             \
+			"$4") " " LIST_PAGE_ORDER " LIMIT $5::int") " j WHERE " LIST_PAGE_ROOM     \
+								    " " LIST_PAGE_ORDER
 
 int job_list(struct metadata *m, const struct job_list *l, struct buf *json, struct err *e)
 {

@@ -2,6 +2,7 @@
 
 #include <libpq-fe.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/base64url.h"
@@ -38,6 +39,7 @@ static void put_token(struct buf *json, const char *us, const char *id)
 void list_page_put(struct buf *json, const char *name, const PGresult *r, int limit)
 {
 	int n = PQntuples(r), shown = n < limit ? n : limit;
+	long found = n > 0 ? strtol(PQgetvalue(r, 0, 3), NULL, 10) : 0;
 
 	buf_printf(json, "{\"%s\":[", name);
 	for (int i = 0; i < shown; i++) {
@@ -46,7 +48,7 @@ void list_page_put(struct buf *json, const char *name, const PGresult *r, int li
 		buf_puts(json, PQgetvalue(r, i, 0));
 	}
 	buf_puts(json, "],\"nextPageToken\":");
-	if (n > shown)
+	if (found > shown)
 		put_token(json, PQgetvalue(r, shown - 1, 1), PQgetvalue(r, shown - 1, 2));
 	else
 		buf_puts(json, "null");

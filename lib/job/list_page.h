@@ -22,8 +22,8 @@ struct list_place {
 /* ERR_BAD_REQUEST when the token is none. */
 int list_page_read(const char *token, struct list_place *p, struct err *e);
 
-/* Append {"NAME":[…],"nextPageToken":…}, at most `limit` of the rows, which are one more where there is a next page: each is a
- * JSON object, and the microseconds and id of its place. */
+/* Append {"NAME":[…],"nextPageToken":…}, at most `limit` of the rows: each is a JSON object, the microseconds and id of its place,
+ * and how many there would be but for LIST_PAGE_SHORT, one more than `limit` where there is a next page. */
 void list_page_put(struct buf *json, const char *name, const struct pg_result *r, int limit);
 
 /* In SQL, where the list goes on: by parameters with the place, NULL at the first page. */
@@ -31,7 +31,14 @@ void list_page_put(struct buf *json, const char *name, const struct pg_result *r
 	"(created, id) < (CASE WHEN " us "::bigint IS NULL THEN timestamptz 'infinity' ELSE"       \
 	" timestamptz 'epoch' + " us "::bigint * interval '1 microsecond' END,"                    \
 	" coalesce(" id "::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"
-#define LIST_PAGE_PLACE "(extract(epoch FROM created) * 1000000)::bigint, id"
+/* What people have asked for may be long: behind so many bytes of it (`column`) a page ends before its limit. Around the rows of
+ * the page, in their order; the place is then read from the outcome. */
+#define LIST_PAGE_SHORT(column, rows)                                                              \
+	"(SELECT *, count(*) OVER () AS found, sum(octet_length(" column "::text))"                \
+	" OVER (ORDER BY created DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"  \
+	" AS before FROM (" rows ") l)"
+#define LIST_PAGE_ROOM  "coalesce(before, 0) < 4 * 1024 * 1024"
+#define LIST_PAGE_PLACE "(extract(epoch FROM created) * 1000000)::bigint, id, found"
 #define LIST_PAGE_ORDER "ORDER BY created DESC, id DESC"
 
 #endif

@@ -115,9 +115,10 @@ int schedule_read(struct metadata *m, const char *id, const char *subject, int64
 
 /* Whose they are stands in the text, so that each of the two goes by an index of its own. */
 #define LIST(whose)                                                                                \
-	"SELECT " SCHEDULE_JSON("$2") ", " LIST_PAGE_PLACE " FROM sluice.schedules WHERE " whose   \
-				      " AND " LIST_PAGE_BEHIND("$3", "$4") " " LIST_PAGE_ORDER     \
-									   " LIMIT $5::int"
+	"SELECT " SCHEDULE_JSON("$2") ", " LIST_PAGE_PLACE " FROM " LIST_PAGE_SHORT("export",      \
+		"SELECT * FROM sluice.schedules WHERE " whose " AND " LIST_PAGE_BEHIND("$3",       \
+			"$4") " " LIST_PAGE_ORDER " LIMIT $5::int") " s WHERE " LIST_PAGE_ROOM     \
+								    " " LIST_PAGE_ORDER
 
 int schedule_list(
 	struct metadata *m, const struct schedule_list *l, struct buf *json, struct err *e)

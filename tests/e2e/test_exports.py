@@ -191,3 +191,28 @@ def test_the_same_again_is_the_first_job(place, worker, token):
     assert keyed[0].json()["id"] == keyed[1].json()["id"] != first.json()["id"]
     other = {**body, "format": "tsv"}
     problem.check(create(place, token, {"Idempotency-Key": "k1"}, **other), 422)
+
+
+def test_a_page_of_long_requests_is_a_short_one(place, issuer):
+    """Each of nearly 1 MiB: of many of these the answer, and whoever makes it, would be of any size."""
+    bearer = issuer.token(sub="asks for much")
+
+    def request(n):
+        values = [f"{value}" + "x" * 900 for value in range(999)]
+        return {"queryDefinition": {"from": "users", "filter": {"in": ["name", [*values, f"{n}"]]}}, "format": "csv"}
+
+    def schedule(n):
+        body = json.dumps({"name": f"{n}", "cron": "@yearly", "export": request(n)}).encode()
+        return curl(f"{place.url}/api/v1/schedules", bearer, "POST", data=body).json()["id"]
+
+    asked = [create(place, bearer, **request(n)).json()["id"] for n in range(8)]
+    schedules = [schedule(n) for n in range(6)]
+    for path, name, ids in ((EXPORTS, "exports", asked), ("/api/v1/schedules", "schedules", schedules)):
+        pages, token = [], ""
+        while token is not None:
+            answer = curl(f"{place.url}{path}?pageSize=200{token and '&pageToken=' + token}", bearer)
+            assert answer.status == 200 and len(answer.body) < 6 << 20
+            pages.append([one["id"] for one in answer.json()[name]])
+            token = answer.json()["nextPageToken"]
+        assert [one for page in pages for one in page] == ids[::-1] and [len(page) for page in pages] == [5, len(ids) - 5]
+    assert [curl(f"{place.url}{EXPORTS}/{one}", bearer, "DELETE").status for one in asked] == [204] * 8
