@@ -80,11 +80,11 @@ static int ask(struct sweep *s, struct err *e)
 
 	s->gone.arena = s->kept.arena = &s->arena;
 	if (job_end_leases(s->metadata, &s->leases, e) < 0 ||
-		job_count_left(s->metadata, &s->left, e) < 0 ||
 		job_list_kept(s->metadata, take, &s->kept, e) < 0 ||
-		job_list_removed(s->metadata, settled_s, take, &s->gone, e) < 0)
+		job_list_removed(s->metadata, settled_s, take, &s->gone, e) < 0 ||
+		job_expire(s->metadata, take, &s->gone, &s->expired, e) < 0)
 		return -1;
-	return job_expire(s->metadata, take, &s->gone, &s->expired, e);
+	return job_count_left(s->metadata, &s->left, e);
 }
 
 static int remove_files(struct sweep *s, const char *job, struct err *e)

@@ -387,7 +387,7 @@ def role_without_list(postgres):
                                " table_schema = 'sluice' AND table_name = 'jobs' AND column_name <> 'deleted'")[0][0]
     postgres.execute("CREATE ROLE no_list LOGIN; GRANT USAGE ON SCHEMA sluice TO no_list;"
                      "GRANT SELECT ON ALL TABLES IN SCHEMA sluice TO no_list; REVOKE SELECT ON sluice.jobs FROM no_list;"
-                     f"GRANT SELECT ({columns}), UPDATE ON sluice.jobs TO no_list")
+                     f"GRANT SELECT ({columns}), UPDATE ON sluice.jobs TO no_list; GRANT UPDATE ON sluice.schedules TO no_list")
     yield "no_list"
     postgres.execute("DROP OWNED BY no_list; DROP ROLE no_list")
 
