@@ -190,9 +190,8 @@ static bool can_cut(struct run *r)
 	       compile_query(&r->compile, &compiled, &ignored) == 0 && !compiled.is_grouped;
 }
 
-static size_t count_parts(struct run *r)
+static size_t count_parts(const struct run *r, int64_t rows)
 {
-	int64_t rows = r->estimated_rows;
 	int64_t n = rows / PART_ROWS + 1, parallel = r->request.parallel;
 
 	/* Files of their own are not made of what was not asked for in parts. */
@@ -240,9 +239,12 @@ static int cut(struct run *r, struct err *e)
 		lookup_plan(r->crew.source, &r->scope, &compiled.statement, &plan, e) < 0)
 		return -1;
 	r->scope.increment = increment(r);
-	r->estimated_rows = !increment(r) || increment(r)->is_start ? (int64_t)plan.rows : -1;
-	size_t n = can_cut(r) ? count_parts(r) : 1;
+	int64_t rows = !increment(r) || increment(r)->is_start ? (int64_t)plan.rows : -1;
+	size_t n = can_cut(r) ? count_parts(r, rows) : 1;
 
+	/* Else it is not to be told (scope.h). */
+	if (!scope_has_others(&r->scope))
+		r->estimated_rows = rows;
 	if (n > 1 && lookup_bounds(r->crew.source, &r->arena, &r->key, (int32_t)n, &r->crew.bounds,
 			     e) < 0)
 		return -1;

@@ -41,7 +41,7 @@ static int look(struct job_plan *p, struct err *e)
 		compile_query(&p->compile, &compiled, e) < 0 ||
 		lookup_plan(p->source, &p->scope, &compiled.statement, &plan, e) < 0)
 		return -1;
-	p->estimated_rows = scope_has_tenants(&p->scope) ? -1 : (int64_t)plan.rows;
+	p->estimated_rows = scope_has_others(&p->scope) ? -1 : (int64_t)plan.rows;
 	return look_since(p, &visitor, e) < 0 ? -1 : table_leave(&p->source, e);
 }
 

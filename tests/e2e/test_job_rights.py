@@ -14,7 +14,8 @@ WORKS = {"from": "works", "select": ["project_id", "owner.email"], "page": {"lim
 USERS = {"from": "people", "select": ["user_id", "email"], "page": {"limit": 3}}
 FIRMS = {"from": "firms"}
 TABLES = {"people": {"name": "public.users"}, "works": {"name": "public.projects", "joins": ["owner:owner_id:people"]},
-          "firms": {"name": "rig.firms", "tenant_column": "tenant"}}
+          "firms": {"name": "rig.firms", "tenant_column": "tenant"},
+          "slow_firms": {"name": "rig.slow_firms", "primary_key": "id", "tenant_column": "tenant"}}
 POLICIES = {"clear": {"tables": ["people"], "roles": ["clear"]},
             "stars": {"tables": ["people"], "roles": ["stars"], "masks": ["email:stars"]},
             "few": {"tables": ["people"], "roles": ["few"], "rows": 3},
@@ -26,7 +27,8 @@ POLICIES = {"clear": {"tables": ["people"], "roles": ["clear"]},
 def rows(postgres):
     postgres.execute("CREATE SCHEMA rig; CREATE TABLE rig.firms (id int PRIMARY KEY, tenant text);"
                      "INSERT INTO rig.firms SELECT i, 't' || i % 2 FROM generate_series(1, 10) i;"
-                     "GRANT USAGE ON SCHEMA rig TO sluice; GRANT SELECT ON rig.firms TO sluice")
+                     "CREATE VIEW rig.slow_firms AS SELECT *, pg_sleep(0.6)::text AS rest FROM rig.firms;"
+                     "GRANT USAGE ON SCHEMA rig TO sluice; GRANT SELECT ON rig.firms, rig.slow_firms TO sluice")
     yield
     postgres.execute("DROP SCHEMA rig CASCADE")
 
@@ -180,3 +182,21 @@ def test_what_has_expired_is_told_with_the_same_rights(place, postgres):
     postgres.execute(f"UPDATE sluice.jobs SET expires = now() - interval '1 s' WHERE id = '{url.rsplit('/', 1)[1]}'")
     problem.check(curl(f"{url}/manifest", token(place, tenant="t1")), 403)
     assert curl(f"{url}/manifest", token(place, tenant="t0")).status == 200
+
+
+def estimates(site, bearer, query):
+    """Of its rows: when it was asked for, and when it is done."""
+    asked = ask(site, bearer, query).json()
+    assert run_once(site).returncode == 0
+    done = curl(f"{site.url}{EXPORTS}/{asked['id']}", bearer).json()
+    assert done["state"] == "succeeded", done
+    return [job["progress"]["estimatedRows"] for job in (asked, done)]
+
+
+def test_what_the_planner_expects_where_others_have_rows_is_not_told(place, make_site):
+    """Its statistics are of all rows: whether others have such, a condition's estimate would tell."""
+    assert estimates(place, token(place, "clear"), USERS) == [3, 3]
+    assert estimates(place, token(place, tenant="t1"), {"from": "slow_firms"}) == [None, None]  # so slow that it tells how far it is
+    known = make_site(settings={"tables": TABLES, "roles": {"exporter": ["exporter"]},
+                                "databases": {"main": {"session": ["rig.caller:sub"]}}}, workers=(1, 1))
+    assert estimates(known, token(known), USERS) == [None, None]
