@@ -46,7 +46,7 @@ int part_make(
 	struct compile_page page;
 	struct reading r;
 	const struct compress_type *by = t->request->compress;
-	struct sink *file = stage_file_new(stage, STAGE_PART, (unsigned)t->number, t->is_later, e);
+	struct sink *file = stage_file_new(stage, STAGE_PART, (unsigned)t->number, t->is_joined, e);
 
 	if (!file)
 		return -1;

@@ -22,7 +22,8 @@ struct part_task {
 	const struct page_key *key;        /* the range of the key; NULL: the whole query */
 	const struct page_bounds *bounds;
 	int32_t number; /* from 1: the range, and the file */
-	bool is_later;  /* it is joined to those before it: it has no header, and passes */
+	bool is_joined; /* it becomes a part of one file with others: it passes (stage_file.h) */
+	bool is_later;  /* of these, not the first: it has no header */
 };
 
 /* What a part's process tells, in memory that it shares with who waits for it. */

@@ -216,6 +216,7 @@ static void set_part(struct run *r, size_t i)
 		.key = r->crew.n > 1 ? &r->key : NULL,
 		.bounds = &r->crew.bounds,
 		.number = (int32_t)i + 1,
+		.is_joined = r->joining && r->crew.n > 1,
 		.is_later = i > 0 && r->joining };
 }
 

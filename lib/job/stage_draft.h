@@ -12,7 +12,7 @@ struct stage_draft {
 	char temp[STAGE_NAME]; /* its name as yet; "": none */
 	uint64_t bytes;        /* written so far */
 	uint64_t settled;      /* how many of them when the disk was last looked at */
-	bool is_passing;       /* never brought to disk: it is copied into another soon */
+	bool is_passing;       /* not brought to disk: it becomes a part of another soon */
 };
 
 int stage_draft_open(struct stage_draft *d, struct stage_job *j, struct err *e);

@@ -18,7 +18,7 @@
 #include "lib/sink/digest.h"
 
 /* A digest sink (digest.h) that writes the n-th part or file of the lease's: after finish it is there whole, and replaces one of
- * that name. A passing one is copied into another soon, and is not brought to disk. The job must outlive it. NULL: the failure
+ * that name. A passing one is joined with others soon, and is brought to disk with them. The job must outlive it. NULL: the failure
  * is in *e. */
 struct sink *stage_file_new(
 	struct stage_job *j, enum stage_kind kind, unsigned n, bool is_passing, struct err *e);

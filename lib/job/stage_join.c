@@ -143,7 +143,7 @@ static int add_first(struct stage_joining *g, const struct stage_part *part,
 	if (lseek(g->draft.fd, 0, SEEK_END) < 0)
 		return stage_failed(e, "lseek");
 	stage_file_name(&part->name, g->draft.temp);
-	g->draft.bytes = g->draft.settled = part->bytes;
+	g->draft.bytes = part->bytes;
 	snprintf(g->sha256, sizeof g->sha256, "%s", part->sha256);
 	return g->parts_n == 1 ? 0 : take(g, -1, part->bytes, pulse, e);
 }
