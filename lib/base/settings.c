@@ -63,6 +63,10 @@ static const struct conf_key keys[] = {
 	{ "secret", "previous", CONF_TEXT, CONF_SECRET, TOP(secret_previous), "", NULL, 0,
 		"the secret before this one, while links that it signed are about; empty: none" },
 
+	{ "links", "base", CONF_TEXT, 0, TOP(links_base), "", NULL, 0,
+		"what the URLs of links begin with, such as https://data.example.com; empty: they "
+		"are told without a host" },
+
 	{ "limits", "requests", CONF_INTEGER, 0, TOP(limits_requests), "100", NULL, 0,
 		"requests that one principal may make in a window; 0: any number" },
 	{ "limits", "window", CONF_DURATION, 0, TOP(limits_window_us), "60s", NULL, SECOND,

@@ -88,6 +88,9 @@ struct settings {
 	const char *secret_key;      /* "": one made in state.dir */
 	const char *secret_previous; /* "": none; links that it signed still hold */
 
+	/* links */
+	const char *links_base; /* scheme and host; "": their URLs are told without */
+
 	/* limits */
 	int64_t limits_requests; /* per window and principal; 0: none */
 	int64_t limits_window_us;

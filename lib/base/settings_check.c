@@ -180,6 +180,19 @@ static int check_policy(
 	return 0;
 }
 
+/* ---- links */
+
+/* A path is put behind it. */
+static bool is_base(const char *url)
+{
+	const char *host = !strncmp(url, "https://", 8)  ? url + 8
+			   : !strncmp(url, "http://", 7) ? url + 7
+							 : "";
+
+	return strspn(host, SMALL LARGE DIGITS "-._~:[]%/") == strlen(host) && *host &&
+	       *host != '/' && host[strlen(host) - 1] != '/';
+}
+
 int settings_check(const struct settings *s, struct conf *c, struct err *e)
 {
 	if (*s->secret_key && strlen(s->secret_key) < SECRET_CHARACTERS)
@@ -188,6 +201,10 @@ int settings_check(const struct settings *s, struct conf *c, struct err *e)
 	if (*s->secret_previous && strlen(s->secret_previous) < SECRET_CHARACTERS)
 		return conf_fail(c, e, "secret.previous", "must have %d characters or more",
 			SECRET_CHARACTERS);
+	if (*s->links_base && !is_base(s->links_base))
+		return conf_fail(c, e, "links.base",
+			"is https:// or http://, a host, and no / at the end: "
+			"https://data.example.com");
 	for (size_t i = 0; i < s->databases_n; i++)
 		if (check_session(c, &s->databases[i], e))
 			return -1;

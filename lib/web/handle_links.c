@@ -126,7 +126,7 @@ static void sign(const struct app *app, const struct link_token *t, char out[LIN
 	OPENSSL_cleanse(&keys, sizeof keys);
 }
 
-/* The URL is without its host, which proxies in front may call otherwise than we would. */
+/* Proxies in front may call the host otherwise than we would: it is in the URL only when the configuration tells. */
 static void answer_made(
 	struct app *app, struct response *rs, const struct link_new *l, const struct link_token *t)
 {
@@ -137,8 +137,8 @@ static void answer_made(
 	sign(app, t, token);
 	clock_rfc3339(t->expires_s * SECOND_US, expires);
 	buf_printf(&b, "{\"id\":\"%s\",\"url\":", t->id);
-	const char *url =
-		arena_printf(&rs->request->arena, "%s" LINK_PATH "%s", prefix ? prefix : "", token);
+	const char *url = arena_printf(&rs->request->arena, "%s%s" LINK_PATH "%s",
+		app->settings.links_base, prefix ? prefix : "", token);
 
 	buf_put_json(&b, url, strlen(url));
 	buf_printf(&b, ",\"file\":%d,\"expiresAt\":\"%s\",\"usesLeft\":", l->file, expires);

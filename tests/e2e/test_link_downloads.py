@@ -308,6 +308,15 @@ def test_secrets_change(make_site, issuer):
     assert refused(shared.follow(link), 403) and whole(shared, shared.follow(newer))
 
 
+def test_the_url_has_the_host_that_the_configuration_tells(make_site, issuer):
+    host = "https://data.example.com"
+    site = make_site(settings={"links": {"base": host}}, workers=(1, 1))
+    shared = Shared(site, issuer.token())
+    link = shared.link()
+    assert link["url"].startswith(f"{host}/api/v1/links/")
+    assert whole(shared, shared.follow({"url": link["url"].removeprefix(host)}))
+
+
 def test_nothing_leaks_into_the_log(shared):
     link = shared.link()
     assert whole(shared, shared.follow(link))

@@ -85,6 +85,24 @@ static void test_secret(void **state)
 		"\"secret\": {\"key\": \"0123456789abcdef0123456789abcde\"}");
 }
 
+static void test_links(void **state)
+{
+	static const char *const good[] = { "", "https://data.example.com", "http://127.0.0.1:8080",
+		"https://[::1]:8443", "https://example.com/data" };
+	static const char *const bad[] = { "data.example.com", "ftp://example.com", "https://",
+		"https:///data", "https://example.com/", "https://example.com/?a=b",
+		"https://example.com\\r\\nX: y", "https://exa mple.com" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+		accepts("\"links\": {\"base\": \"%s\"}", good[i]);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		refuses("t.conf:2: \"links.base\" is https:// or http://, a host, and no / at the "
+			"end: "
+			"https://data.example.com",
+			"\"links\": {\"base\": \"%s\"}", bad[i]);
+}
+
 #define SESSION "\"databases\": {\"m\": {\"conninfo\": \"x\", \"session\": [%s]}}"
 
 static void test_session(void **state)
@@ -227,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_joins),
 		cmocka_unit_test(test_filters),
