@@ -265,10 +265,12 @@ int main(int argc, char **argv)
 	if (optind < argc)
 		return usage("it takes no arguments");
 	stop_install();
-	if (open_worker(&w, config && *config ? config : SLUICE_CONFIG_FILE, &e) < 0)
-		return fail(&e);
-	int status = w.once ? work(&w) : run_all(&w, n);
+	int status;
 
+	if (open_worker(&w, config && *config ? config : SLUICE_CONFIG_FILE, &e) < 0)
+		status = fail(&e);
+	else
+		status = w.once ? work(&w) : run_all(&w, n);
 	settings_free(&w.settings);
 	return status;
 }
