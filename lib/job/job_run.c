@@ -300,13 +300,21 @@ static int look(void *arg, struct err *e)
 	return crew_look(&r->crew, e) < 0 || beat(r, e) < 0 ? -1 : 0;
 }
 
+static uint64_t fence(const struct run *r)
+{
+	return strtoull(r->claimed->lease.fence, NULL, 10);
+}
+
+static struct stage_name name_of(const struct run *r, enum stage_kind kind, size_t i)
+{
+	return (struct stage_name){ kind, (unsigned)i + 1, fence(r) };
+}
+
 static struct stage_part stage_part_of(const struct run *r, size_t i)
 {
-	uint64_t fence = strtoull(r->claimed->lease.fence, NULL, 10);
 	const struct part_seen *seen = r->crew.parts[i].seen;
 
-	return (struct stage_part){ { STAGE_PART, (unsigned)i + 1, fence }, seen->bytes,
-		seen->sha256 };
+	return (struct stage_part){ name_of(r, STAGE_PART, i), seen->bytes, seen->sha256 };
 }
 
 /* Put together what is made, in the order of the key, while the rest still is. */
@@ -347,8 +355,7 @@ static int make_parts(struct run *r, struct err *e)
 static int end_file(struct run *r, struct stage_joining *joining, size_t i, size_t files_n,
 	struct job_file *file, struct err *e)
 {
-	uint64_t fence = strtoull(r->claimed->lease.fence, NULL, 10);
-	struct stage_name name = { STAGE_FILE, (unsigned)i + 1, fence };
+	struct stage_name name = name_of(r, STAGE_FILE, i);
 	struct stage_joined *joined = arena_zero(&r->arena, 1, sizeof *joined);
 	struct stage_pulse pulse = { beat, r };
 	char path[STAGE_PATH];
@@ -420,13 +427,12 @@ static int look_first(struct run *r, struct err *e)
 static int make(struct run *r, struct job_end *end, struct err *e)
 {
 	const char *pointer;
-	uint64_t fence = strtoull(r->claimed->lease.fence, NULL, 10);
 
 	if (read_principal(r, e) < 0 || check_role(r, e) < 0 ||
 		job_request_read(&r->arena, r->runner->settings, r->claimed->request,
 			strlen(r->claimed->request), &r->request, &pointer, e) < 0)
 		return -1;
-	r->crew.stage = stage_job_open(r->runner->stage, r->claimed->lease.id, fence, e);
+	r->crew.stage = stage_job_open(r->runner->stage, r->claimed->lease.id, fence(r), e);
 	if (!r->crew.stage || stage_job_keep(r->crew.stage, NULL, 0, e) < 0)
 		return -1;
 	stage_job_until(r->crew.stage, job_hold_until(&r->crew.hold));
@@ -480,8 +486,7 @@ static void clear_up(struct run *r, int status, enum job_state became, const str
 	struct stage_name *names = arena_zero(&r->arena, n, sizeof *names);
 
 	for (size_t i = 0; i < n; i++)
-		names[i] = (struct stage_name){ STAGE_FILE, (unsigned)i + 1,
-			strtoull(r->claimed->lease.fence, NULL, 10) };
+		names[i] = name_of(r, STAGE_FILE, i);
 	if (status == 0)
 		stage_job_keep(r->crew.stage, names, n, &ignored);
 	else if (e->code == ERR_CONFLICT)

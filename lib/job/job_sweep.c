@@ -19,14 +19,7 @@
 
 int job_sweep_alone(struct metadata *m, struct err *e)
 {
-	PGresult *r = metadata_run(m, "SELECT pg_try_advisory_lock" LOCK, NULL, 0, e);
-
-	if (!r)
-		return -1;
-	int alone = *PQgetvalue(r, 0, 0) == 't';
-
-	PQclear(r);
-	return alone;
+	return (int)metadata_count(m, "SELECT pg_try_advisory_lock" LOCK, NULL, 0, e);
 }
 
 void job_sweep_done(struct metadata *m)
@@ -62,13 +55,9 @@ int job_count_unswept(struct metadata *m, int64_t *n, struct err *e)
 {
 	static const char sql[] = "SELECT count(*) FROM sluice.jobs WHERE state = 'succeeded'"
 				  " AND expires <= now() - interval '1 day'";
-	PGresult *r = metadata_run(m, sql, NULL, 0, e);
 
-	if (!r)
-		return -1;
-	*n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-	PQclear(r);
-	return 0;
+	*n = metadata_count(m, sql, NULL, 0, e);
+	return *n < 0 ? -1 : 0;
 }
 
 void job_put_lost(struct buf *b)
@@ -86,14 +75,10 @@ int job_end_leases(struct metadata *m, int64_t *n, struct err *e)
 
 	job_put_lost(&lost);
 	const char *params[] = { buf_str(&lost) };
-	PGresult *r = metadata_run(m, sql, params, 1, e);
 
+	*n = metadata_count(m, sql, params, 1, e);
 	buf_free(&lost);
-	if (!r)
-		return -1;
-	*n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-	PQclear(r);
-	return 0;
+	return *n < 0 ? -1 : 0;
 }
 
 /* seconds: the statement's parameter; -1: it has none. */

@@ -324,6 +324,20 @@ struct pg_result *metadata_run_bytes(struct metadata *m, const char *sql, const 
 	return run(m, sql, params, lens, n, e);
 }
 
+int64_t metadata_count(
+	struct metadata *m, const char *sql, const char *const *params, int params_n, struct err *e)
+{
+	PGresult *r = metadata_run(m, sql, params, params_n, e);
+
+	if (!r)
+		return -1;
+	const char *value = PQgetvalue(r, 0, 0);
+	int64_t count = *value == 't' ? 1 : strtoll(value, NULL, 10);
+
+	PQclear(r);
+	return count;
+}
+
 int metadata_run_out(struct metadata *m, const char *sql, const char *const *params, int params_n,
 	int64_t *n, struct err *e)
 {
@@ -331,12 +345,9 @@ int metadata_run_out(struct metadata *m, const char *sql, const char *const *par
 
 	*n = 0;
 	do {
-		PGresult *r = metadata_run(m, sql, params, params_n, e);
-
-		if (!r)
+		some = metadata_count(m, sql, params, params_n, e);
+		if (some < 0)
 			return -1;
-		some = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-		PQclear(r);
 		*n += some;
 	} while (some > 0);
 	return 0;

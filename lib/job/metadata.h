@@ -37,6 +37,11 @@ enum { METADATA_TEXT = -1 };
 struct pg_result *metadata_run_bytes(struct metadata *m, const char *sql, const char *const *params,
 	const int *lens, int n, struct err *e);
 
+/* Run a statement that returns one row, and take its first value: a number that is not negative, or whether something is so (1, 0).
+ * -1: it failed. */
+int64_t metadata_count(struct metadata *m, const char *sql, const char *const *params, int params_n,
+	struct err *e);
+
 /* Run a statement that does some of its work, and tells how much, until it has done none. *n: all of it. */
 int metadata_run_out(struct metadata *m, const char *sql, const char *const *params, int params_n,
 	int64_t *n, struct err *e);

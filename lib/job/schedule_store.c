@@ -24,21 +24,6 @@ static int not_found(struct err *e)
 	return err_set(e, ERR_NOT_FOUND, "there is no schedule by that id");
 }
 
-/* A statement that returns one row, of which the first column is "t" or a count. -1: it failed. */
-static int64_t run_count(
-	struct metadata *m, const char *sql, const char *const *params, int n, struct err *e)
-{
-	PGresult *r = metadata_run(m, sql, params, n, e);
-
-	if (!r)
-		return -1;
-	const char *value = PQgetvalue(r, 0, 0);
-	int64_t count = *value == 't' ? 1 : strtoll(value, NULL, 10);
-
-	PQclear(r);
-	return count;
-}
-
 /* ---- made */
 
 int schedule_create(struct metadata *m, const struct schedule_wanted *w, int64_t most,
@@ -56,7 +41,7 @@ int schedule_create(struct metadata *m, const struct schedule_wanted *w, int64_t
 	const char *params[] = { id, w->subject, w->tenant, w->principal, q->name, q->cron,
 		q->time_zone, q->export, bool_text(q->increments), bool_text(q->enabled), next,
 		limit };
-	int64_t made = run_count(m, sql, params, 12, e);
+	int64_t made = metadata_count(m, sql, params, 12, e);
 
 	if (made < 0)
 		return -1;
@@ -148,7 +133,7 @@ int schedule_list(
 
 int schedule_now(struct metadata *m, int64_t *now_s, struct err *e)
 {
-	*now_s = run_count(m, "SELECT " NOW_S, NULL, 0, e);
+	*now_s = metadata_count(m, "SELECT " NOW_S, NULL, 0, e);
 	return *now_s < 0 ? -1 : 0;
 }
 
@@ -254,7 +239,7 @@ int schedule_change(struct metadata *m, const struct schedule *s, const struct s
 		bool_text(q->increments), bool_text(q->enabled), next, w->principal, w->tenant,
 		bool_text(w->from_start) };
 
-	return (int)run_count(m, sql, params, 12, e);
+	return (int)metadata_count(m, sql, params, 12, e);
 }
 
 int schedule_disable(struct metadata *m, const struct schedule *s, const char *note, struct err *e)
@@ -265,7 +250,7 @@ int schedule_disable(struct metadata *m, const struct schedule *s, const char *n
 				  " SELECT count(*) FROM new";
 	const char *params[] = { s->id, s->revision, note };
 
-	return (int)run_count(m, sql, params, 3, e);
+	return (int)metadata_count(m, sql, params, 3, e);
 }
 
 int schedule_remove(struct metadata *m, const char *id, const char *subject, struct err *e)
@@ -275,7 +260,7 @@ int schedule_remove(struct metadata *m, const char *id, const char *subject, str
 		"  AND ($2::text IS NULL OR subject = $2) RETURNING 1)"
 		" SELECT count(*), set_config('synchronous_commit', 'on', true) FROM gone";
 	const char *params[] = { id, subject };
-	int64_t n = run_count(m, sql, params, 2, e);
+	int64_t n = metadata_count(m, sql, params, 2, e);
 
 	if (n < 0)
 		return -1;
@@ -291,7 +276,7 @@ int schedule_remove_all(
 		" SELECT count(*), set_config('synchronous_commit', 'on', true) FROM gone";
 	const char *params[] = { subject, tenant };
 
-	*n = run_count(m, sql, params, 2, e);
+	*n = metadata_count(m, sql, params, 2, e);
 	return *n < 0 ? -1 : 0;
 }
 
